@@ -1,0 +1,1 @@
+"""Everything that leaves: Redis, output topics, metrics."""

@@ -1,0 +1,1 @@
+"""The shell: settings, topics, transport, agents, command line."""

@@ -1,0 +1,1 @@
+"""The `clv` command: one file a command, imported when it is called."""

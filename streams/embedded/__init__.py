@@ -1,0 +1,1 @@
+"""A broker and a Redis inside the demo, with nothing to install."""

@@ -1,0 +1,1 @@
+"""Faust fed by batches, one Kafka transaction a batch."""
