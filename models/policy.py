@@ -83,7 +83,7 @@ class Policy:
             raise InvalidPolicy(f"the tier metric must be one of {', '.join(TIER_METRICS)}")
         try:
             ZoneInfo(self.timezone)
-        except (OSError, ValueError) as error:
+        except (LookupError, OSError, ValueError) as error:
             raise InvalidPolicy(f"there is no time zone {self.timezone!r}") from error
 
     @property

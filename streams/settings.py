@@ -1,0 +1,283 @@
+"""Every setting of the program: environment variables that begin with `CLV_`.
+
+A wrong setting ends the program with exit status 2 and one sentence that names it, says what it
+was and what it may be. So does a variable whose name looks like a misspelt setting: a mistyped
+threshold that silently does not hold would publish wrong tiers to everyone downstream.
+"""
+
+import json
+import os
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+from typing import Annotated, Any, Final, Literal, Self
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    FilePath,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from models.parameters import CDNOW, InvalidParameters, ModelParams
+from models.policy import InvalidPolicy, Policy, TierMetric, check_churn_levels, check_tiers
+from streams import notation
+from streams.wrong_settings import WrongSettings, misspelt, sentence
+
+PREFIX: Final = "CLV_"
+TIERS_EXAMPLE: Final = "bronze:0,silver:10000,gold:50000,platinum:200000"
+CHURN_LEVELS_EXAMPLE: Final = "medium:0.25,high:0.5"
+
+
+def _from_text(read: Callable[[str], Any]) -> BeforeValidator:
+    """Read what the environment holds; leave what a program passes as it is."""
+    return BeforeValidator(lambda value: read(value) if isinstance(value, str) else value)
+
+
+def _tiers(value: tuple[tuple[str, int], ...]) -> tuple[tuple[str, int], ...]:
+    try:
+        check_tiers(value)
+    except InvalidPolicy as error:
+        raise ValueError(f"must be tiers such as {TIERS_EXAMPLE}: {error}") from error
+    return value
+
+
+def _churn_levels(value: tuple[tuple[str, float], ...]) -> tuple[tuple[str, float], ...]:
+    try:
+        check_churn_levels(value)
+    except InvalidPolicy as error:
+        raise ValueError(f"must be levels such as {CHURN_LEVELS_EXAMPLE}: {error}") from error
+    return value
+
+
+def _bootstrap(text: str) -> str:
+    servers = [server.strip() for server in text.split(",")]
+    if not all(re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[^\s:/]+):\d{1,5}", server) for server in servers):
+        raise ValueError("must be host:port, or several with commas between, such as kafka:9092")
+    return ",".join(servers)
+
+
+def _redis_url(secret: SecretStr) -> SecretStr:
+    try:
+        url = urlsplit(secret.get_secret_value())
+        known = url.scheme in {"redis", "rediss", "unix"} and (url.hostname or url.path)
+        _ = url.port
+    except ValueError:
+        known = False
+    if not known:
+        raise ValueError(
+            "must be redis://HOST:PORT/NUMBER, rediss:// for TLS or unix:///PATH for a socket"
+        )
+    return secret
+
+
+def _within(low: timedelta, high: timedelta) -> AfterValidator:
+    bounds = f"from {notation.write_duration(low)} to {notation.write_duration(high)}"
+
+    def check(value: timedelta) -> timedelta:
+        if not low <= value <= high:
+            raise ValueError(f"must be a duration {bounds}")
+        return value
+
+    return AfterValidator(check)
+
+
+def _identifier(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,100}", text):
+        raise ValueError("must be 1 to 100 letters, digits, dots, underscores or hyphens")
+    return text
+
+
+def _redis_prefix(text: str) -> str:
+    if not re.fullmatch(r"[^\s*?\[\]\\]{0,64}", text):
+        raise ValueError("must be at most 64 characters without spaces and without * ? [ ]")
+    return text
+
+
+def _timezone(text: str) -> str:
+    try:
+        ZoneInfo(text)
+    except (LookupError, OSError, ValueError) as error:
+        raise ValueError("must be an IANA time zone such as Europe/Berlin") from error
+    return text
+
+
+Duration = Annotated[timedelta, NoDecode, _from_text(notation.read_duration)]
+DAY: Final = timedelta(days=1)
+
+
+class Settings(BaseSettings):
+    """What can be set, with its default. Durations are `timedelta`, money minor units."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_ignore_empty=True,  # Compose passes `${CLV_X:-}` on as an empty variable
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,  # an input may be a secret
+    )
+
+    kafka_bootstrap: Annotated[str, AfterValidator(_bootstrap)] = "localhost:9092"
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
+    kafka_sasl_username: str | None = None
+    kafka_sasl_password: SecretStr | None = None
+    kafka_ssl_cafile: FilePath | None = None
+    group: Annotated[str, AfterValidator(_identifier)] = "clv"
+    partitions: Annotated[int, Field(ge=1, le=10_000)] = 4
+    replication_factor: Annotated[int, Field(ge=1, le=32)] = 1
+    instance: Annotated[str, AfterValidator(_identifier)] | None = None
+
+    redis_url: Annotated[SecretStr, AfterValidator(_redis_url)] = SecretStr(
+        "redis://localhost:6379/0"
+    )
+    redis_prefix: Annotated[str, AfterValidator(_redis_prefix)] = "clv:"
+    metrics_port: Annotated[int, Field(ge=0, le=65_535)] = 9464
+
+    currency: Annotated[str, AfterValidator(notation.read_currency)] = "EUR"
+    rates: Annotated[dict[str, Decimal], NoDecode, _from_text(notation.read_rates)] = Field(
+        default_factory=dict
+    )
+    horizon: Annotated[Duration, _within(DAY, 3660 * DAY)] = 365 * DAY
+    discount_rate: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
+    tiers: Annotated[
+        tuple[tuple[str, int], ...],
+        NoDecode,
+        _from_text(lambda text: notation.read_thresholds(text, TIERS_EXAMPLE)),
+        AfterValidator(_tiers),
+    ] = notation.read_thresholds(TIERS_EXAMPLE, TIERS_EXAMPLE)
+    tier_metric: TierMetric = "rolling"
+    hysteresis: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
+    churn_levels: Annotated[
+        tuple[tuple[str, float], ...],
+        NoDecode,
+        _from_text(lambda text: notation.read_shares(text, CHURN_LEVELS_EXAMPLE)),
+        AfterValidator(_churn_levels),
+    ] = notation.read_shares(CHURN_LEVELS_EXAMPLE, CHURN_LEVELS_EXAMPLE)
+    churn_min_value: Annotated[int, Field(ge=0)] = 0
+    timezone: Annotated[str, AfterValidator(_timezone)] = "UTC"
+    retention: Annotated[Duration, _within(366 * DAY, 3660 * DAY)] = 730 * DAY
+    future_tolerance: Annotated[Duration, _within(timedelta(), 366 * DAY)] = timedelta(hours=1)
+    dead_letter_limit: Annotated[float, Field(gt=0.0, le=1.0)] = 0.5
+    model_params: FilePath | None = None
+    tick_interval: Annotated[Duration, _within(timedelta(milliseconds=10), DAY)] = timedelta(
+        milliseconds=250
+    )
+    clock: Literal["wall", "events"] = "wall"
+    batch_events: Annotated[int, Field(ge=1, le=100_000)] = 10_000
+    log_format: Literal["text", "json"] = "text"
+
+    @model_validator(mode="after")
+    def _together(self) -> Self:
+        """Check what only several settings together can get wrong."""
+        if self.kafka_security_protocol.startswith("SASL_"):
+            for name in ("kafka_sasl_username", "kafka_sasl_password"):
+                if not getattr(self, name):
+                    raise ValueError(
+                        f"{PREFIX}{name.upper()} is not set, and "
+                        f"{PREFIX}KAFKA_SECURITY_PROTOCOL={self.kafka_security_protocol} needs it."
+                    )
+        if self.rates.get(self.currency, Decimal(1)) != 1:
+            raise ValueError(
+                f"{PREFIX}RATES gives {self.currency} a rate of {self.rates[self.currency]}, but "
+                f"it is {PREFIX}CURRENCY itself, which is worth 1: leave it out."
+            )
+        return self
+
+    @classmethod
+    def load(cls, **overrides: Any) -> "Settings":
+        """Read the settings from the environment.
+
+        Args:
+            overrides: settings by field name, in place of the environment's.
+
+        Raises:
+            WrongSettings: with a sentence for each that is wrong.
+        """
+        names = {name: PREFIX + name.upper() for name in cls.model_fields}
+        sentences = misspelt(os.environ, names.values(), PREFIX)
+        try:
+            settings = cls(**overrides)
+        except ValidationError as failure:
+            for error in failure.errors():
+                field = str(error["loc"][0]) if error["loc"] else ""
+                if field in names:
+                    definition = cls.model_fields[field]
+                    secret = "SecretStr" in str(definition.annotation)
+                    sentences.append(sentence(error, names[field], definition, secret=secret))
+                else:
+                    sentences.append(str(error.get("ctx", {}).get("error", error["msg"])))
+        if sentences:
+            raise WrongSettings("\n".join(sentences))
+        return settings
+
+    def params(self) -> ModelParams:
+        """The fitted model: of the file that `CLV_MODEL_PARAMS` names, or CDNOW's.
+
+        Raises:
+            WrongSettings: the file cannot be read, or is of another currency.
+        """
+        if self.model_params is None:
+            return CDNOW
+        name = f"{PREFIX}MODEL_PARAMS is {str(self.model_params)!r}"
+        try:
+            document = json.loads(self.model_params.read_bytes())
+            params = ModelParams.from_json(document)
+        except OSError as error:
+            raise WrongSettings(f"{name}, which cannot be read: {error.strerror}.") from error
+        except (ValueError, TypeError) as error:
+            why = f": {error}" if isinstance(error, InvalidParameters) else ""
+            raise WrongSettings(
+                f"{name}; it must be a file that `clv fit` wrote, and is not{why}."
+            ) from error
+        if params.currency != self.currency:
+            raise WrongSettings(
+                f"{name}, fitted in {params.currency}; it must be fitted in {self.currency}, "
+                f"or {PREFIX}CURRENCY must be {params.currency}."
+            )
+        return params
+
+    def policy(self) -> Policy:
+        """The rules by which customers are scored.
+
+        Raises:
+            WrongSettings: the model parameters cannot be used.
+        """
+        return Policy(
+            horizon_days=self.horizon / DAY,
+            discount_rate=self.discount_rate,
+            currency=self.currency,
+            tiers=self.tiers,
+            tier_metric=self.tier_metric,
+            hysteresis=self.hysteresis,
+            churn_levels=self.churn_levels,
+            churn_min_value_minor=self.churn_min_value,
+            retention_days=self.retention // DAY,
+            timezone=self.timezone,
+            params=self.params(),
+        )
+
+    @property
+    def redis_address(self) -> str:
+        """Where Redis is, without user and password: for messages."""
+        url = urlsplit(self.redis_url.get_secret_value())
+        if url.scheme == "unix":
+            return url.path
+        return f"{url.hostname}:{url.port or 6379}{url.path}"
+
+    @property
+    def future_tolerance_ms(self) -> int:
+        """How far ahead of its record's timestamp an event may be, in ms."""
+        return self.future_tolerance // timedelta(milliseconds=1)
+
+    @property
+    def tick_interval_seconds(self) -> float:
+        """Seconds between two ticks of a partition."""
+        return self.tick_interval.total_seconds()

@@ -1,0 +1,101 @@
+"""What is said about a wrong setting: its name, what it was, what it may be."""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, Literal, get_args, get_origin
+
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+_TYPO_SIMILARITY: Final = 0.78
+"""Finds TEIRS, TIER and KAFKA_BOOTSTRAP_SERVERS; leaves REDIS_PORT, which Kubernetes sets."""
+
+_BOUNDS: Final = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
+
+
+class WrongSettings(Exception):
+    """One or more settings are wrong; each line of the message is a sentence about one."""
+
+
+def sentence(error: ErrorDetails, name: str, field: FieldInfo, *, secret: bool) -> str:
+    """Say what is wrong with one setting.
+
+    Args:
+        error: what pydantic found.
+        name: the environment variable.
+        field: the setting's definition.
+        secret: leave the value out.
+    """
+    value = "has a wrong value (not shown, as it may hold a password)"
+    if not secret:
+        value = f"is {_shown(error['input'])}"
+    return f"{name} {value}; it {_may_be(error, field)}."
+
+
+def misspelt(environ: Iterable[str], known: Iterable[str], prefix: str) -> list[str]:
+    """Name the variables that look like a misspelt setting.
+
+    A variable that begins with `prefix` and resembles no setting is left alone: it may belong to
+    the tests, or to whoever deploys.
+
+    Args:
+        environ: names of all environment variables.
+        known: names of all settings, with the prefix.
+        prefix: what settings begin with.
+    """
+    settings = {name.removeprefix(prefix): name for name in known}
+    sentences = []
+    for name in sorted(environ):
+        if not name.startswith(prefix) or name.removeprefix(prefix) in settings:
+            continue
+        near = difflib.get_close_matches(
+            name.removeprefix(prefix), settings, n=1, cutoff=_TYPO_SIMILARITY
+        )
+        if near:
+            sentences.append(f"{name} is no setting; did you mean {settings[near[0]]}?")
+    return sentences
+
+
+def _shown(value: object) -> str:
+    text = str(value)
+    return repr(text if len(text) <= 80 else text[:77] + "...")  # noqa: PLR2004 - a line
+
+
+def _may_be(error: ErrorDetails, field: FieldInfo) -> str:
+    context: Mapping[str, Any] = error.get("ctx", {})
+    match error["type"]:
+        case "value_error":
+            return str(context["error"])
+        case "literal_error":
+            return f"must be {_alternatives(field.annotation)}"
+        case "path_not_file":
+            return "must be the path of a file that exists"
+        case kind if kind.startswith("int_"):
+            return f"must be a whole number{_bounds(field)}"
+        case kind if kind.startswith("float_") or kind in {
+            "greater_than",
+            "greater_than_equal",
+            "less_than",
+            "less_than_equal",
+            "finite_number",
+        }:
+            return f"must be a number{_bounds(field)}"
+        case _:
+            return f"is not right: {error['msg']}"
+
+
+def _alternatives(annotation: object) -> str:
+    if get_origin(annotation) is not Literal:
+        return "another value"
+    *others, last = get_args(annotation)
+    return f"{', '.join(others)} or {last}"
+
+
+def _bounds(field: FieldInfo) -> str:
+    said = [
+        f"{words} {getattr(bound, name)}"
+        for bound in field.metadata
+        for name, words in _BOUNDS.items()
+        if hasattr(bound, name)
+    ]
+    return f", {' and '.join(said)}" if said else ""
