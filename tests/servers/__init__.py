@@ -1,0 +1,1 @@
+"""Real servers for tests, benchmarks and fault runs: Apache Kafka and Redis, without Docker."""
