@@ -14,8 +14,6 @@ TIER_METRICS: Final[tuple[TierMetric, ...]] = ("rolling", "total", "predicted")
 LOWEST_CHURN_LEVEL: Final = "low"
 """The level below the first threshold: it has a name, but needs no threshold."""
 
-DAYS_BUCKETED: Final = 366
-"""Days of exact day buckets that a state holds: retention may not be shorter."""
 DAYS_RETENTION_MAX: Final = 3660
 """Ten years of purchase-day flags are about 460 bytes, well within the bound on a state."""
 
@@ -75,10 +73,8 @@ class Policy:
             raise InvalidPolicy("the hysteresis must be at least 0 and below 1")
         if self.churn_min_value_minor < 0:
             raise InvalidPolicy("the least value for churn changes must be at least 0")
-        if not DAYS_BUCKETED <= self.retention_days <= DAYS_RETENTION_MAX:
-            raise InvalidPolicy(
-                f"the retention must be {DAYS_BUCKETED} to {DAYS_RETENTION_MAX} days"
-            )
+        if not 1 <= self.retention_days <= DAYS_RETENTION_MAX:
+            raise InvalidPolicy(f"the retention must be 1 to {DAYS_RETENTION_MAX} days")
         if self.tier_metric not in TIER_METRICS:
             raise InvalidPolicy(f"the tier metric must be one of {', '.join(TIER_METRICS)}")
         try:

@@ -163,7 +163,7 @@ class Settings(BaseSettings):
     ] = notation.read_shares(CHURN_LEVELS_EXAMPLE, CHURN_LEVELS_EXAMPLE)
     churn_min_value: Annotated[int, Field(ge=0)] = 0
     timezone: Annotated[str, AfterValidator(_timezone)] = "UTC"
-    retention: Annotated[Duration, _within(366 * DAY, 3660 * DAY)] = 730 * DAY
+    retention: Annotated[Duration, _within(DAY, 3660 * DAY)] = 730 * DAY
     future_tolerance: Annotated[Duration, _within(timedelta(), 366 * DAY)] = timedelta(hours=1)
     dead_letter_limit: Annotated[float, Field(gt=0.0, le=1.0)] = 0.5
     model_params: FilePath | None = None

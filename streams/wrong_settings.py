@@ -70,15 +70,9 @@ def _may_be(error: ErrorDetails, field: FieldInfo) -> str:
             return f"must be {_alternatives(field.annotation)}"
         case "path_not_file":
             return "must be the path of a file that exists"
-        case kind if kind.startswith("int_"):
+        case _ if field.annotation is int:
             return f"must be a whole number{_bounds(field)}"
-        case kind if kind.startswith("float_") or kind in {
-            "greater_than",
-            "greater_than_equal",
-            "less_than",
-            "less_than_equal",
-            "finite_number",
-        }:
+        case _ if field.annotation is float:
             return f"must be a number{_bounds(field)}"
         case _:
             return f"is not right: {error['msg']}"
@@ -93,7 +87,7 @@ def _alternatives(annotation: object) -> str:
 
 def _bounds(field: FieldInfo) -> str:
     said = [
-        f"{words} {getattr(bound, name)}"
+        f"{words} {getattr(bound, name):g}"
         for bound in field.metadata
         for name, words in _BOUNDS.items()
         if hasattr(bound, name)

@@ -1,0 +1,289 @@
+"""Every topic: its name, its partitions, its settings; creating them and verifying them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Final
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import TopicAlreadyExistsError, for_code
+
+from streams import kafka
+from streams.settings import PREFIX, Settings
+
+PURCHASES: Final = "clv.purchases"
+ENGAGEMENTS: Final = "clv.engagements"
+CLOCK: Final = "clv.clock"
+MODEL_PARAMS: Final = "clv.model-params"
+SCORES: Final = "clv.scores"
+TIER_CHANGES: Final = "clv.tier-changes"
+CHURN_RISK: Final = "clv.churn-risk"
+DEAD_LETTERS: Final = "clv.dead-letters"
+
+INPUTS: Final = (PURCHASES, ENGAGEMENTS)
+OUTPUTS: Final = (SCORES, TIER_CHANGES, CHURN_RISK, DEAD_LETTERS)
+
+_BATCH_BYTES_MAX: Final = 4 << 20
+"""Outputs leave in batches of up to a megabyte, headers and all; the broker's default is less."""
+
+_REPLICAS_FOR_TWO_IN_SYNC: Final = 3
+
+
+class WrongTopics(Exception):
+    """Topics are missing, or not as they must be; each line says which, and what to do."""
+
+
+@dataclass(frozen=True)
+class Topic:
+    """One topic as it has to be.
+
+    Attributes:
+        name: its name.
+        partitions: how many it has.
+        required: settings without which data would be lost or refused: verified, and repaired.
+        initial: settings that it is created with, and that whoever runs Kafka may change.
+        why: what is in it.
+    """
+
+    name: str
+    partitions: int
+    why: str
+    required: Mapping[str, str] = field(default_factory=dict)
+    initial: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing about one topic that is not as it has to be.
+
+    Attributes:
+        topic: its name.
+        sentence: what is wrong and what to do.
+        setting: the setting, where it is one that `apply` repairs; else empty.
+    """
+
+    topic: str
+    sentence: str
+    setting: str = ""
+
+
+def changelog(settings: Settings) -> str:
+    """Name of the topic that holds every customer's state."""
+    return f"{settings.group}-state-changelog"
+
+
+def every_topic(settings: Settings) -> tuple[Topic, ...]:
+    """All topics, as they have to be under these settings."""
+    keyed = settings.partitions
+    deleted = {"cleanup.policy": "delete"}
+    compacted = {"cleanup.policy": "compact"}
+    large = {"max.message.bytes": str(_BATCH_BYTES_MAX)}
+    safe: dict[str, str] = {}
+    if settings.replication_factor >= _REPLICAS_FOR_TWO_IN_SYNC:
+        safe = {"min.insync.replicas": "2"}
+    topics = (
+        # As long as a state looks back, so that it can be built again from the input.
+        Topic(PURCHASES, keyed, "purchases and refunds", deleted, _kept(settings.retention)),
+        Topic(ENGAGEMENTS, keyed, "engagements", deleted, _kept(settings.retention)),
+        Topic(CLOCK, keyed, "ticks, by which silence acts", deleted, _kept(timedelta(days=7))),
+        Topic(MODEL_PARAMS, 1, "fitted parameters, the newest of each model", compacted),
+        Topic(SCORES, keyed, "each customer's score", compacted | large, _SMALL_SEGMENTS),
+        Topic(TIER_CHANGES, keyed, "tier changes", deleted | large, _kept(timedelta(days=90))),
+        Topic(CHURN_RISK, keyed, "churn changes", deleted | large, _kept(timedelta(days=90))),
+        Topic(DEAD_LETTERS, keyed, "what was no event", deleted | large, _kept(timedelta(days=90))),
+        # Recovery reads all of it: what is out of date should go soon.
+        Topic(
+            changelog(settings),
+            keyed,
+            "each customer's state",
+            compacted | large,
+            _SMALL_SEGMENTS | {"min.cleanable.dirty.ratio": "0.2"},
+        ),
+    )
+    return tuple(
+        Topic(topic.name, topic.partitions, topic.why, {**topic.required, **safe}, topic.initial)
+        for topic in topics
+    )
+
+
+# Only closed segments are compacted: a gigabyte, the default, would be read again and again.
+_SMALL_SEGMENTS: Final = {"segment.bytes": str(128 << 20), "segment.ms": str(86_400_000)}
+
+
+def _kept(retention: timedelta) -> dict[str, str]:
+    return {"retention.ms": str(retention // timedelta(milliseconds=1))}
+
+
+async def differences(
+    settings: Settings, client: AIOKafkaAdminClient, *, counts_only: bool = False
+) -> list[Difference]:
+    """Compare Kafka's topics with what they have to be.
+
+    Args:
+        settings: what they have to be.
+        client: a started admin client.
+        counts_only: leave the topics' settings out, for a broker that cannot tell them (the
+            embedded one).
+
+    Returns:
+        What is wrong, in the order of the topics; empty when all is right.
+    """
+    partitions = await _partitions(client)
+    wanted = every_topic(settings)
+    found: list[Difference] = []
+    for topic in wanted:
+        count = partitions.get(topic.name)
+        if count is None:
+            found.append(
+                Difference(topic.name, f"Topic {topic.name} is missing: run `clv topics apply`.")
+            )
+        elif count != topic.partitions:
+            found.append(Difference(topic.name, _wrong_count(topic, count)))
+    if not counts_only:
+        existing = [topic for topic in wanted if topic.name in partitions]
+        found += await _wrong_settings(client, existing)
+    order = [topic.name for topic in wanted]
+    return sorted(found, key=lambda difference: order.index(difference.topic))
+
+
+async def verify(settings: Settings, *, counts_only: bool = False) -> None:
+    """Hold that all topics are there as they have to be.
+
+    Args:
+        settings: what they have to be.
+        counts_only: see `differences`.
+
+    Raises:
+        WrongTopics: with one sentence about all that are missing, and one for each that is wrong.
+        KafkaAway: Kafka cannot be reached.
+    """
+    async with kafka.admin(settings) as client:
+        wrong = await differences(settings, client, counts_only=counts_only)
+    if wrong:
+        raise WrongTopics("\n".join(difference.sentence for difference in wrong))
+
+
+async def apply(settings: Settings) -> tuple[list[str], list[str]]:
+    """Create the topics that are missing, and repair the settings of the others.
+
+    A wrong number of partitions is not repaired: it would part customers from their states.
+
+    Returns:
+        Names of the topics that were created, and of those whose settings were repaired.
+
+    Raises:
+        WrongTopics: one has a wrong number of partitions, or Kafka refused one.
+        KafkaAway: Kafka cannot be reached.
+    """
+    async with kafka.admin(settings) as client:
+        partitions = await _partitions(client)
+        topics = every_topic(settings)
+        wrong_counts = [
+            _wrong_count(topic, partitions[topic.name])
+            for topic in topics
+            if partitions.get(topic.name, topic.partitions) != topic.partitions
+        ]
+        if wrong_counts:
+            raise WrongTopics("\n".join(wrong_counts))
+        missing = [topic for topic in topics if topic.name not in partitions]
+        await _create(settings, client, missing)
+        existing = [topic for topic in topics if topic.name in partitions]
+        wrong = await _wrong_settings(client, existing)
+        to_repair = {difference.topic for difference in wrong}
+        for topic in existing:
+            if topic.name in to_repair:
+                await _repair(client, topic)
+    return [topic.name for topic in missing], sorted(to_repair)
+
+
+def _wrong_count(topic: Topic, count: int) -> str:
+    remedy = f"set {PREFIX}PARTITIONS={count}" if topic.partitions > 1 else "make it anew"
+    return (
+        f"Topic {topic.name} has {count} partitions and must have {topic.partitions}: {remedy}, "
+        "or delete the topic and run `clv topics apply` (its records are lost)."
+    )
+
+
+async def _partitions(client: AIOKafkaAdminClient) -> dict[str, int]:
+    # Of all topics: asking for one by name makes brokers create it where they may.
+    return {topic["topic"]: len(topic["partitions"]) for topic in await client.describe_topics()}
+
+
+async def _configs(client: AIOKafkaAdminClient, names: list[str]) -> dict[str, dict[str, Any]]:
+    """Each topic's settings by name, as (value, whether it was set on the topic itself)."""
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
+    configs: dict[str, dict[str, Any]] = {}
+    for response in await client.describe_configs(resources) if resources else []:
+        for code, message, _, name, entries in response.resources:
+            if code:
+                raise WrongTopics(f"Kafka does not tell the settings of {name}: {message}.")
+            configs[name] = {entry[0]: entry for entry in entries}
+    return configs
+
+
+async def _wrong_settings(client: AIOKafkaAdminClient, topics: list[Topic]) -> list[Difference]:
+    configs = await _configs(client, [topic.name for topic in topics])
+    return [
+        Difference(
+            topic.name,
+            f"Topic {topic.name} has {setting}={entry[1]} and must have {setting}={value}: "
+            "run `clv topics apply`.",
+            setting,
+        )
+        for topic in topics
+        for setting, value in topic.required.items()
+        if not _serves(setting, (entry := configs[topic.name][setting])[1], value)
+    ]
+
+
+def _serves(setting: str, has: str, must: str) -> bool:
+    if setting == "max.message.bytes":
+        return int(has) >= int(must)
+    return has == must
+
+
+_DYNAMIC_TOPIC_CONFIG: Final = 1
+
+
+async def _repair(client: AIOKafkaAdminClient, topic: Topic) -> None:
+    # The request replaces all of a topic's own settings: those that others made must go along.
+    configs = await _configs(client, [topic.name])
+    own = {
+        name: entry[1]
+        for name, entry in configs[topic.name].items()
+        if entry[3] == _DYNAMIC_TOPIC_CONFIG
+    }
+    resource = ConfigResource(ConfigResourceType.TOPIC, topic.name, {**own, **topic.required})
+    for response in await client.alter_configs([resource]):
+        for code, message, *_ in response.resources:
+            if code:
+                raise WrongTopics(f"Kafka refused the settings of {topic.name}: {message}.")
+
+
+async def _create(settings: Settings, client: AIOKafkaAdminClient, topics: list[Topic]) -> None:
+    if not topics:
+        return
+    response = await client.create_topics(
+        [
+            NewTopic(
+                topic.name,
+                topic.partitions,
+                settings.replication_factor,
+                topic_configs={**topic.initial, **topic.required},
+            )
+            for topic in topics
+        ]
+    )
+    refused = [
+        f"Kafka refused to create {name}: {message or for_code(code).__name__}"
+        + (
+            f" (see {PREFIX}REPLICATION_FACTOR)."
+            if "replication factor" in (message or "")
+            else "."
+        )
+        for name, code, message, *_ in response.topic_errors
+        if code and for_code(code) is not TopicAlreadyExistsError
+    ]
+    if refused:
+        raise WrongTopics("\n".join(refused))
