@@ -1,0 +1,368 @@
+"""The worker's metrics: a batch is reported in a few calls, never event by event.
+
+`Metrics` owns a registry of its own; nothing is registered on import. Its methods may be called
+from the event loop while another thread renders a scrape: one lock makes each call atomic, so
+that a scrape never sees a customer leave one tier before entering the other.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import product
+from threading import Lock
+from typing import Protocol, TypeVar
+
+import numpy.typing as npt
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from sinks import metric_definitions as define
+from sinks.series import (
+    Counter,
+    Gauge,
+    Histogram,
+    LabelValues,
+    PartitionGauge,
+    Series,
+    gauge_family,
+)
+
+INPUT_TOPICS = ("clv.purchases", "clv.engagements")
+SINKS = ("redis", "topics")
+MS_PER_S = 1000.0
+
+S = TypeVar("S", bound=Series)
+
+
+class Crossing(Protocol):
+    """What is counted of a published tier or churn change (`models.changes.Change`)."""
+
+    @property
+    def from_(self) -> str | None:
+        """Name before, None for the customer's first."""
+        ...
+
+    @property
+    def to(self) -> str:
+        """Name after."""
+        ...
+
+    @property
+    def cause(self) -> str:
+        """One of CONTRACT.md's causes."""
+        ...
+
+    @property
+    def crossed_at_ms(self) -> int:
+        """Exact instant of the crossing, epoch milliseconds."""
+        ...
+
+    @property
+    def detected_at_ms(self) -> int:
+        """Instant at which the worker found it, epoch milliseconds."""
+        ...
+
+
+class Metrics(Collector):
+    """Every metric of a worker.
+
+    Population gauges hold one contribution for each owned partition: `population` adds deltas,
+    `revoked` takes a partition out. Over workers they are therefore summed. What is not known
+    (a tick's age before the first tick) is absent rather than 0.
+    """
+
+    def __init__(
+        self,
+        *,
+        version: str,
+        tiers: Sequence[str],
+        levels: Sequence[str],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Create all series on a new registry.
+
+        Args:
+            version: of the program.
+            tiers: tier names, ascending.
+            levels: churn level names, ascending, the lowest included.
+            clock: Unix time in seconds; only the ages shown at a scrape read it.
+        """
+        self.registry = CollectorRegistry()
+        self._clock = clock
+        self._lock = Lock()
+        self._series: list[Series] = []
+        self._by_partition: list[PartitionGauge] = []
+        self._recovery_started_s: float | None = None
+        self._tick_made_s: dict[int, float] = {}
+        self._create_input()
+        self._create_population(tiers, levels)
+        self._create_output()
+        build = self._keep(Gauge(define.BUILD_INFO))
+        build.set((version,), 1)
+        self.registry.register(self)
+        # CPU, memory and open files of the process, read from /proc at a scrape.
+        ProcessCollector(registry=self.registry)
+
+    # -- called for each batch ---------------------------------------------------------------
+
+    def batch(
+        self,
+        partition: int,
+        seconds: float,
+        outcomes: Mapping[tuple[str, str], int],
+        newest_s: Mapping[str, float] | None = None,
+    ) -> None:
+        """Report a committed batch.
+
+        Args:
+            partition: number of the partition; not a label, for its series would be too many.
+            seconds: from the start of the batch until its transaction was committed.
+            outcomes: events by (topic, outcome); a tick has none.
+            newest_s: by topic, the broker timestamp of the newest record, Unix seconds.
+        """
+        assert partition >= 0, "partition numbers start at 0"
+        with self._lock:
+            for labels, events in outcomes.items():
+                self._events.add(labels, events)
+            self._batch_seconds.observe((), seconds)
+            self._batch_events.observe((), sum(outcomes.values()))
+            for topic, timestamp_s in (newest_s or {}).items():
+                self._last_event.raise_to((topic,), timestamp_s)
+
+    def end_to_end(self, topic: str, seconds: npt.ArrayLike) -> None:
+        """Report latencies of a batch's events, broker timestamp to readable in Redis: (n,) s."""
+        with self._lock:
+            self._end_to_end.observe((topic,), seconds)
+
+    def population(
+        self,
+        partition: int,
+        *,
+        customers: Mapping[str, int],
+        historic_minor: Mapping[str, int],
+        predicted_minor: Mapping[str, int],
+        levels: Mapping[str, int],
+        at_risk_minor: int,
+    ) -> None:
+        """Add a batch's deltas, or all of a partition after `revoked` and recovery.
+
+        Args:
+            partition: whose customers.
+            customers: by tier, customers gained (negative: lost).
+            historic_minor: by tier, change of historic value, minor units.
+            predicted_minor: by tier, change of predicted value, minor units.
+            levels: by churn level, customers gained.
+            at_risk_minor: change of value at risk, minor units.
+        """
+        with self._lock:
+            for tier, delta in customers.items():
+                self._customers.add(partition, (tier,), delta)
+            for tier, delta in historic_minor.items():
+                self._value.add(partition, (tier, "historic"), delta)
+            for tier, delta in predicted_minor.items():
+                self._value.add(partition, (tier, "predicted"), delta)
+            for level, delta in levels.items():
+                self._at_risk.add(partition, (level,), delta)
+            self._value_at_risk.add(partition, (), at_risk_minor)
+
+    def tier_changes(self, changes: Iterable[Crossing], published_ms: int | None = None) -> None:
+        """Count published tier changes and how late those that silence caused are.
+
+        Args:
+            changes: of one batch.
+            published_ms: when they were committed, epoch ms; None: their `detected_at_ms`, for
+                a clock that follows the events.
+        """
+        self._changes(self._tier_changes, changes, published_ms)
+
+    def churn_changes(self, changes: Iterable[Crossing], published_ms: int | None = None) -> None:
+        """Count published churn changes, as `tier_changes` does."""
+        self._changes(self._churn_changes, changes, published_ms)
+
+    def _changes(
+        self, counter: Counter, changes: Iterable[Crossing], published_ms: int | None
+    ) -> None:
+        late_s: list[float] = []
+        with self._lock:
+            for change in changes:
+                counter.add((change.from_ or define.NOBODY, change.to, change.cause))
+                if change.cause == "silence":
+                    known_ms = change.detected_at_ms if published_ms is None else published_ms
+                    late_s.append(max(0, known_ms - change.crossed_at_ms) / MS_PER_S)
+            self._lateness.observe((), late_s)
+
+    def score_refreshes(self, causes: Mapping[str, int]) -> None:
+        """Count published scores by what made them be computed (CONTRACT.md's causes)."""
+        with self._lock:
+            for cause, scores in causes.items():
+                self._refreshes.add((cause,), scores)
+
+    def dead_letters(self, topic: str, reasons: Mapping[str, int]) -> None:
+        """Count a batch's dead letters of an input topic by reason code."""
+        with self._lock:
+            for reason, records in reasons.items():
+                labels = self._dead.bounded((topic, reason), define.MAX_REASONS)
+                self._dead.add(labels, records)
+
+    def deadlines(self, partition: int, pending: int, overdue_s: float) -> None:
+        """Report the schedule of a partition.
+
+        Args:
+            partition: whose schedule.
+            pending: customers with a deadline ahead.
+            overdue_s: how long the earliest deadline has been due, by the worker's clock; 0
+                where none is.
+        """
+        with self._lock:
+            self._deadlines.set(partition, (), pending)
+            self._score_age.set(partition, (), max(0.0, overdue_s))
+
+    def state_bytes(self, partition: int, size: int) -> None:
+        """Report the encoded size of all states of a partition, keys included, in bytes."""
+        with self._lock:
+            self._state_bytes.set(partition, (), size)
+
+    def tick(self, partition: int, made_s: float) -> None:
+        """Report the tick last applied to a partition by the Unix time at which it was made.
+
+        Call it at the end of a recovery too: the age then counts from there, and a partition
+        that never gets a tick shows.
+        """
+        with self._lock:
+            self._tick_made_s[partition] = made_s
+
+    def lag(self, topic: str, partition: int, records: int, seconds: float) -> None:
+        """Report what an owned partition has before it.
+
+        Args:
+            topic: input topic.
+            partition: its number.
+            records: from the next offset to apply to the end of the partition.
+            seconds: age of the oldest fetched record that is not committed; 0 where none is.
+        """
+        with self._lock:
+            self._lag.set(partition, (topic, str(partition)), records)
+            self._lag_seconds.set(partition, (topic,), seconds)
+
+    # -- sinks -------------------------------------------------------------------------------
+
+    def sink(self, sink: str, seconds: float) -> None:
+        """Report one batch's successful write to a sink."""
+        with self._lock:
+            self._sink_seconds.observe((sink,), seconds)
+
+    def sink_error(self, sink: str, error: str) -> None:
+        """Count a failed write by a short code such as `unavailable`, never a message."""
+        with self._lock:
+            self._sink_errors.add(self._sink_errors.bounded((sink, error), define.MAX_SINK_ERRORS))
+
+    # -- partitions that come and go ---------------------------------------------------------
+
+    def rebalance(self) -> None:
+        """Count an assignment."""
+        with self._lock:
+            self._rebalances.add(())
+
+    def revoked(self, partition: int) -> None:
+        """Take a partition's contributions out of every gauge."""
+        with self._lock:
+            for gauge in self._by_partition:
+                gauge.drop(partition)
+            self._tick_made_s.pop(partition, None)
+
+    def recovery_started(self) -> None:
+        """Start the clock of a recovery; one that is under way goes on."""
+        with self._lock:
+            if self._recovery_started_s is None:
+                self._recovery_started_s = self._clock()
+
+    def recovery_progress(self, partition: int, remaining: int, applied: int) -> None:
+        """Report changelog records left in a partition, and those applied since the last call."""
+        with self._lock:
+            self._recovering.set(partition, (), remaining)
+            self._recovered.add((), applied)
+
+    def recovery_ended(self) -> None:
+        """Stop the clock: all owned partitions are ready."""
+        with self._lock:
+            if self._recovery_started_s is not None:
+                self._recovery.set((), max(0.0, self._clock() - self._recovery_started_s))
+            self._recovery_started_s = None
+
+    def model(self, model: str, version: str) -> None:
+        """Name the model and parameters in use from now on."""
+        with self._lock:
+            self._model.clear()
+            self._model.set((model, version), 1)
+
+    # -- a scrape ----------------------------------------------------------------------------
+
+    def collect(self) -> Iterator[Metric]:
+        """All metrics at this instant, for the registry."""
+        with self._lock:
+            now_s = self._clock()
+            if self._recovery_started_s is not None:
+                self._recovery.set((), max(0.0, now_s - self._recovery_started_s))
+            families = [series.family() for series in self._series]
+            families.append(self._tick_age(now_s))
+        yield from families
+
+    def render(self) -> bytes:
+        """The text that Prometheus scrapes."""
+        return generate_latest(self.registry)
+
+    def _tick_age(self, now_s: float) -> GaugeMetricFamily:
+        oldest = [max(0.0, now_s - min(self._tick_made_s.values()))] if self._tick_made_s else []
+        return gauge_family(define.TICK_AGE, [((), age) for age in oldest])
+
+    # -- creation ----------------------------------------------------------------------------
+
+    def _keep(self, series: S) -> S:
+        self._series.append(series)
+        if isinstance(series, PartitionGauge):
+            self._by_partition.append(series)
+        return series
+
+    def _create_input(self) -> None:
+        topics = [(topic,) for topic in INPUT_TOPICS]
+        self._events = self._keep(Counter(define.EVENTS, product(INPUT_TOPICS, define.OUTCOMES)))
+        self._batch_seconds = self._keep(Histogram(define.BATCH_SECONDS))
+        self._batch_events = self._keep(Histogram(define.BATCH_EVENTS))
+        self._end_to_end = self._keep(Histogram(define.END_TO_END, topics))
+        self._lag = self._keep(PartitionGauge(define.CONSUMER_LAG))
+        self._lag_seconds = self._keep(PartitionGauge(define.CONSUMER_LAG_SECONDS, largest=True))
+        self._last_event = self._keep(Gauge(define.LAST_EVENT))
+        self._dead = self._keep(Counter(define.DEAD_LETTERS))
+        self._rebalances = self._keep(Counter(define.REBALANCES, [()]))
+        self._recovering = self._keep(PartitionGauge(define.RECOVERING, [()]))
+        self._recovered = self._keep(Counter(define.RECOVERED, [()]))
+        self._recovery = self._keep(Gauge(define.RECOVERY_SECONDS))
+
+    def _create_population(self, tiers: Sequence[str], levels: Sequence[str]) -> None:
+        self._customers = self._keep(PartitionGauge(define.CUSTOMERS, product(tiers)))
+        self._at_risk = self._keep(PartitionGauge(define.CUSTOMERS_AT_RISK, product(levels)))
+        self._value = self._keep(
+            PartitionGauge(define.VALUE, product(tiers, ("historic", "predicted")))
+        )
+        self._value_at_risk = self._keep(PartitionGauge(define.VALUE_AT_RISK, [()]))
+        self._tier_changes = self._keep(Counter(define.TIER_CHANGES, _transitions(tiers)))
+        self._churn_changes = self._keep(Counter(define.CHURN_CHANGES, _transitions(levels)))
+        self._deadlines = self._keep(PartitionGauge(define.DEADLINES, [()]))
+        self._score_age = self._keep(PartitionGauge(define.SCORE_AGE, [()], largest=True))
+        self._state_bytes = self._keep(PartitionGauge(define.STATE_BYTES, [()]))
+
+    def _create_output(self) -> None:
+        self._lateness = self._keep(Histogram(define.LATENESS))
+        self._refreshes = self._keep(Counter(define.SCORE_REFRESHES, product(define.CAUSES)))
+        self._sink_seconds = self._keep(Histogram(define.SINK_SECONDS, product(SINKS)))
+        self._sink_errors = self._keep(
+            Counter(define.SINK_ERRORS, product(SINKS, ("unavailable",)))
+        )
+        self._model = self._keep(Gauge(define.MODEL_INFO))
+
+
+def _transitions(names: Sequence[str]) -> Iterator[LabelValues]:
+    """Every (from, to, cause): shown at 0, or `increase` would miss the first of each."""
+    for origin, to, cause in product((define.NOBODY, *names), names, define.CAUSES):
+        if origin != to:
+            yield origin, to, cause
