@@ -9,13 +9,14 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
+from streams.complaint import Complaint
 from streams.settings import PREFIX, Settings
 from streams.wrong_settings import WrongSettings
 
 REQUEST_TIMEOUT_MS: Final = 40_000
 
 
-class KafkaAway(Exception):
+class KafkaAway(Complaint):
     """Kafka does not answer, or refuses; the message says where and what to do."""
 
 

@@ -10,6 +10,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from streams import kafka
+from streams.complaint import Complaint
 from streams.settings import PREFIX, Settings
 
 PURCHASES: Final = "clv.purchases"
@@ -30,7 +31,7 @@ _BATCH_BYTES_MAX: Final = 4 << 20
 _REPLICAS_FOR_TWO_IN_SYNC: Final = 3
 
 
-class WrongTopics(Exception):
+class WrongTopics(Complaint):
     """Topics are missing, or not as they must be; each line says which, and what to do."""
 
 

@@ -2,10 +2,12 @@
 
 import difflib
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, Literal, get_args, get_origin
+from typing import Any, ClassVar, Final, Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
+
+from streams.complaint import Complaint
 
 _TYPO_SIMILARITY: Final = 0.78
 """Finds TEIRS, TIER and KAFKA_BOOTSTRAP_SERVERS; leaves REDIS_PORT, which Kubernetes sets."""
@@ -13,8 +15,10 @@ _TYPO_SIMILARITY: Final = 0.78
 _BOUNDS: Final = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
 
 
-class WrongSettings(Exception):
+class WrongSettings(Complaint):
     """One or more settings are wrong; each line of the message is a sentence about one."""
+
+    status: ClassVar[int] = 2
 
 
 def sentence(error: ErrorDetails, name: str, field: FieldInfo, *, secret: bool) -> str:

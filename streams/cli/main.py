@@ -1,1 +1,155 @@
-"""The `clv` command: one file a command, imported when it is called."""
+"""The `clv` command: one file a command, imported when it is called.
+
+What all commands share is here: their names, `--version`, and how errors become one sentence on
+stderr and an exit status: 1 for a failure, 2 for wrong usage or settings.
+"""
+
+import importlib
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Annotated, Any, Final
+
+import typer
+
+from streams.complaint import Complaint
+
+FAILED: Final = 1
+INTERRUPTED: Final = 128 + signal.SIGINT
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command: where its code is, and what `clv --help` says before it is imported.
+
+    Attributes:
+        name: as it is typed.
+        module: under `streams.cli`.
+        help: what it does, in one line.
+        commands: whether the module holds commands of its own (`app`), instead of a function
+            that is called like the module.
+    """
+
+    name: str
+    module: str
+    help: str
+    commands: bool = False
+
+
+COMMANDS: Final = (
+    Command("demo", "demo", "Play CDNOW through a worker, with everything embedded."),
+    Command("worker", "worker", "Run the agents."),
+    Command("topics", "topics", "Create or verify every topic.", commands=True),
+    Command("publish", "publish", "Publish a CSV or JSON lines to Kafka."),
+    Command("simulate", "simulate", "Draw customers from the model, and their events."),
+    Command("show", "show", "Show a customer's current score."),
+    Command("top", "top", "Rank customers by value, or by value at risk."),
+    Command("fit", "fit", "Fit a model to a CSV of purchases."),
+    Command("evaluate", "evaluate", "Measure held-out accuracy on a CSV of purchases."),
+    Command(
+        "dead-letters", "dead_letters", "List or replay what could not be read.", commands=True
+    ),
+    Command("state-hash", "state_hash", "Hash all customers' facts, from the changelog."),
+    Command("schema", "schema", "Print JSON Schemas and the AsyncAPI document."),
+)
+
+
+def build(called: str | None = None) -> typer.Typer:
+    """The command line, with the code of one command.
+
+    Args:
+        called: name of the command that is imported; the others only have their help line.
+    """
+    app = typer.Typer(
+        name="clv",
+        help="Customer lifetime value and churn risk, per event.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_options)
+    for command in COMMANDS:
+        if command.name != called:
+            app.command(command.name, help=command.help)(_not_called)
+            continue
+        module = importlib.import_module(f"streams.cli.{command.module}")
+        if command.commands:
+            app.add_typer(module.app, name=command.name, help=command.help)
+        else:
+            function: Callable[..., Any] = getattr(module, command.module)
+            app.command(command.name)(function)
+    return app
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command line.
+
+    Args:
+        arguments: what follows `clv`.
+
+    Returns:
+        The exit status: 0, 1 (failed), 2 (wrong usage or settings).
+    """
+    called = next((word for word in arguments if not word.startswith("-")), None)
+    try:
+        status = build(called)(list(arguments), prog_name="clv", standalone_mode=False)
+    except Complaint as error:
+        return _complain(str(error), error.status)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # `clv simulate | head`: who reads has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        say = getattr(error, "format_message", None)  # typer's errors of usage, of any version
+        if say is None:
+            raise
+        return _complain(
+            f"{say()} (see `{_help_for(called)}`)", getattr(error, "exit_code", FAILED)
+        )
+    return status if isinstance(status, int) else 0
+
+
+def main() -> None:
+    """Run what was typed, and leave with its exit status."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def _complain(sentences: str, status: int) -> int:
+    for sentence in sentences.splitlines():
+        sys.stderr.write(f"clv: {sentence}\n")
+    return status
+
+
+def _help_for(called: str | None) -> str:
+    known = called in {command.name for command in COMMANDS}
+    return f"clv {called} --help" if known else "clv --help"
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"clv {version('clv-stream')}")
+        raise typer.Exit
+
+
+def _options(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Customer lifetime value and churn risk, per event."""
+
+
+def _not_called() -> None:
+    raise AssertionError("the command that is called is imported")
+
+
+if __name__ == "__main__":
+    main()

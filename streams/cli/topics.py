@@ -1,0 +1,77 @@
+"""`clv topics apply` and `clv topics check`."""
+
+import asyncio
+
+import typer
+from rich.table import Table
+
+from streams import kafka, topics
+from streams.cli.output import AsJson, console, print_json
+from streams.settings import Settings
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.command()
+def apply(json: AsJson = False) -> None:
+    """Create the topics that are missing, and repair the settings of the others.
+
+    The number of partitions is never changed: it would part customers from their states.
+    """
+    settings = Settings.load()
+    created, repaired = asyncio.run(topics.apply(settings))
+    if json:
+        print_json({"created": created, "repaired": repaired})
+        return
+    done = {**dict.fromkeys(created, "created"), **dict.fromkeys(repaired, "settings repaired")}
+    console().print(
+        _table(
+            settings,
+            {
+                topic.name: done.get(topic.name, "as it was")
+                for topic in topics.every_topic(settings)
+            },
+        )
+    )
+
+
+@app.command()
+def check(json: AsJson = False) -> None:
+    """Verify every topic: that it is there, its partitions, its settings.
+
+    Ends with exit status 1 when one is not as it must be.
+    """
+    settings = Settings.load()
+    found = asyncio.run(_differences(settings))
+    if json:
+        print_json(
+            {
+                "ok": not found,
+                "differences": [
+                    {"topic": difference.topic, "problem": difference.sentence}
+                    for difference in found
+                ],
+            }
+        )
+    elif not found:
+        console().print(
+            _table(settings, {topic.name: "right" for topic in topics.every_topic(settings)})
+        )
+    if found:
+        raise topics.WrongTopics("\n".join(difference.sentence for difference in found))
+
+
+async def _differences(settings: Settings) -> list[topics.Difference]:
+    async with kafka.admin(settings) as client:
+        return await topics.differences(settings, client)
+
+
+def _table(settings: Settings, states: dict[str, str]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("topic")
+    table.add_column("partitions", justify="right")
+    table.add_column("holds")
+    table.add_column("state")
+    for topic in topics.every_topic(settings):
+        table.add_row(topic.name, str(topic.partitions), topic.why, states[topic.name])
+    return table
