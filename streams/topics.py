@@ -1,6 +1,6 @@
 """Every topic: its name, its partitions, its settings; creating them and verifying them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
@@ -29,6 +29,8 @@ _BATCH_BYTES_MAX: Final = 4 << 20
 """Outputs leave in batches of up to a megabyte, headers and all; the broker's default is less."""
 
 _REPLICAS_FOR_TWO_IN_SYNC: Final = 3
+
+_APPLY: Final = "run `clv topics apply`"
 
 
 class WrongTopics(Complaint):
@@ -60,13 +62,24 @@ class Difference:
 
     Attributes:
         topic: its name.
-        sentence: what is wrong and what to do.
-        setting: the setting, where it is one that `apply` repairs; else empty.
+        problem: what is wrong, of several topics.
+        remedy: what to do.
     """
 
     topic: str
-    sentence: str
-    setting: str = ""
+    problem: str
+    remedy: str
+
+
+def sentences(differences: Iterable[Difference]) -> str:
+    """Say what is wrong: one line for each problem, with all the topics that have it."""
+    names: dict[tuple[str, str], list[str]] = {}
+    for found in differences:
+        names.setdefault((found.problem, found.remedy), []).append(found.topic)
+    return "\n".join(
+        f"Topics {problem} ({', '.join(topics)}): {remedy}."
+        for (problem, remedy), topics in names.items()
+    )
 
 
 def changelog(settings: Settings) -> str:
@@ -128,24 +141,20 @@ async def differences(
             embedded one).
 
     Returns:
-        What is wrong, in the order of the topics; empty when all is right.
+        What is wrong; empty when all is right.
     """
     partitions = await _partitions(client)
     wanted = every_topic(settings)
-    found: list[Difference] = []
-    for topic in wanted:
-        count = partitions.get(topic.name)
-        if count is None:
-            found.append(
-                Difference(topic.name, f"Topic {topic.name} is missing: run `clv topics apply`.")
-            )
-        elif count != topic.partitions:
-            found.append(Difference(topic.name, _wrong_count(topic, count)))
+    found = [
+        Difference(topic.name, "are missing", _APPLY)
+        for topic in wanted
+        if topic.name not in partitions
+    ]
+    found += _wrong_counts(wanted, partitions)
     if not counts_only:
         existing = [topic for topic in wanted if topic.name in partitions]
         found += await _wrong_settings(client, existing)
-    order = [topic.name for topic in wanted]
-    return sorted(found, key=lambda difference: order.index(difference.topic))
+    return found
 
 
 async def verify(settings: Settings, *, counts_only: bool = False) -> None:
@@ -156,13 +165,13 @@ async def verify(settings: Settings, *, counts_only: bool = False) -> None:
         counts_only: see `differences`.
 
     Raises:
-        WrongTopics: with one sentence about all that are missing, and one for each that is wrong.
+        WrongTopics: with one sentence for each thing that is wrong.
         KafkaAway: Kafka cannot be reached.
     """
     async with kafka.admin(settings) as client:
         wrong = await differences(settings, client, counts_only=counts_only)
     if wrong:
-        raise WrongTopics("\n".join(difference.sentence for difference in wrong))
+        raise WrongTopics(sentences(wrong))
 
 
 async def apply(settings: Settings) -> tuple[list[str], list[str]]:
@@ -180,13 +189,9 @@ async def apply(settings: Settings) -> tuple[list[str], list[str]]:
     async with kafka.admin(settings) as client:
         partitions = await _partitions(client)
         topics = every_topic(settings)
-        wrong_counts = [
-            _wrong_count(topic, partitions[topic.name])
-            for topic in topics
-            if partitions.get(topic.name, topic.partitions) != topic.partitions
-        ]
+        wrong_counts = _wrong_counts(topics, partitions)
         if wrong_counts:
-            raise WrongTopics("\n".join(wrong_counts))
+            raise WrongTopics(sentences(wrong_counts))
         missing = [topic for topic in topics if topic.name not in partitions]
         await _create(settings, client, missing)
         existing = [topic for topic in topics if topic.name in partitions]
@@ -198,12 +203,16 @@ async def apply(settings: Settings) -> tuple[list[str], list[str]]:
     return [topic.name for topic in missing], sorted(to_repair)
 
 
-def _wrong_count(topic: Topic, count: int) -> str:
-    remedy = f"set {PREFIX}PARTITIONS={count}" if topic.partitions > 1 else "make it anew"
-    return (
-        f"Topic {topic.name} has {count} partitions and must have {topic.partitions}: {remedy}, "
-        "or delete the topic and run `clv topics apply` (its records are lost)."
-    )
+def _wrong_counts(topics: Iterable[Topic], partitions: Mapping[str, int]) -> list[Difference]:
+    lost = "delete them, with their records, and run `clv topics apply`"
+    wrong = []
+    for topic in topics:
+        count = partitions.get(topic.name, topic.partitions)
+        if count != topic.partitions:
+            remedy = lost if topic.partitions == 1 else f"set {PREFIX}PARTITIONS={count}, or {lost}"
+            problem = f"have {count} partitions and must have {topic.partitions}"
+            wrong.append(Difference(topic.name, problem, remedy))
+    return wrong
 
 
 async def _partitions(client: AIOKafkaAdminClient) -> dict[str, int]:
@@ -228,9 +237,8 @@ async def _wrong_settings(client: AIOKafkaAdminClient, topics: list[Topic]) -> l
     return [
         Difference(
             topic.name,
-            f"Topic {topic.name} has {setting}={entry[1]} and must have {setting}={value}: "
-            "run `clv topics apply`.",
-            setting,
+            f"have {setting}={entry[1]} and must have {value}",
+            _APPLY,
         )
         for topic in topics
         for setting, value in topic.required.items()
@@ -277,12 +285,7 @@ async def _create(settings: Settings, client: AIOKafkaAdminClient, topics: list[
         ]
     )
     refused = [
-        f"Kafka refused to create {name}: {message or for_code(code).__name__}"
-        + (
-            f" (see {PREFIX}REPLICATION_FACTOR)."
-            if "replication factor" in (message or "")
-            else "."
-        )
+        f"Kafka refused to create {name}: {(message or for_code(code).__name__).rstrip('.')}."
         for name, code, message, *_ in response.topic_errors
         if code and for_code(code) is not TopicAlreadyExistsError
     ]

@@ -5,6 +5,7 @@ stderr and an exit status: 1 for a failure, 2 for wrong usage or settings.
 """
 
 import importlib
+import logging
 import os
 import signal
 import sys
@@ -94,6 +95,8 @@ def run(arguments: Sequence[str]) -> int:
     Returns:
         The exit status: 0, 1 (failed), 2 (wrong usage or settings).
     """
+    # aiokafka's log would stand beside our sentence; a worker sets up its own logging.
+    logging.getLogger("aiokafka").addHandler(logging.NullHandler())
     called = next((word for word in arguments if not word.startswith("-")), None)
     try:
         status = build(called)(list(arguments), prog_name="clv", standalone_mode=False)
@@ -108,9 +111,9 @@ def run(arguments: Sequence[str]) -> int:
         say = getattr(error, "format_message", None)  # typer's errors of usage, of any version
         if say is None:
             raise
-        return _complain(
-            f"{say()} (see `{_help_for(called)}`)", getattr(error, "exit_code", FAILED)
-        )
+        # Without a message it was help itself that was shown.
+        sentence = f"{say().rstrip('.')}: see `{_help_for(called)}`." if say() else ""
+        return _complain(sentence, getattr(error, "exit_code", FAILED))
     return status if isinstance(status, int) else 0
 
 

@@ -48,8 +48,8 @@ def check(json: AsJson = False) -> None:
             {
                 "ok": not found,
                 "differences": [
-                    {"topic": difference.topic, "problem": difference.sentence}
-                    for difference in found
+                    {"topic": wrong.topic, "problem": wrong.problem, "remedy": wrong.remedy}
+                    for wrong in found
                 ],
             }
         )
@@ -58,7 +58,7 @@ def check(json: AsJson = False) -> None:
             _table(settings, {topic.name: "right" for topic in topics.every_topic(settings)})
         )
     if found:
-        raise topics.WrongTopics("\n".join(difference.sentence for difference in found))
+        raise topics.WrongTopics(topics.sentences(found))
 
 
 async def _differences(settings: Settings) -> list[topics.Difference]:
