@@ -1,0 +1,215 @@
+"""Faust's consumer, replaced by one that feeds lanes.
+
+It runs on the app's own event loop. Faust's fetcher, flow control, acknowledgements and
+offset commits are not used: offsets travel in the lanes' transactions.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import aiokafka
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.structs import TopicPartition
+from faust.types import TP, ConsumerMessage
+
+from streams.transport.batch import Batch
+from streams.transport.inert import InertConsumer
+from streams.transport.lane import Lane
+
+log = logging.getLogger(__name__)
+
+POLL_MS = 100
+"""How long a lane waits for records before it looks up."""
+
+FETCH_WAIT_MS = 25
+"""How long the broker holds a fetch that finds nothing. While it does, partitions of the same
+broker that fall empty meanwhile are not asked for: this bounds what that costs in latency."""
+
+FETCH_BYTES_MAX = 4 << 20
+SESSION_TIMEOUT_MS = 12_000
+HEARTBEAT_MS = 2_000
+REBALANCE_TIMEOUT_MS = 60_000
+RECOVERY_MS_MAX = 900_000
+"""A worker that fetches nothing for so long, recovery included, leaves its group."""
+
+DRAIN_S_MAX = 15.0
+"""How long a rebalance waits for a batch in flight; well below the rebalance timeout."""
+
+
+class LaneConsumer(InertConsumer):
+    """Subscribes, follows rebalances, and fetches for lanes."""
+
+    consumer_stopped_errors = (aiokafka.errors.ConsumerStoppedError,)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.lanes: dict[int, Lane] = {}
+        self._generation = -1
+        self._closing = False
+        self._kafka: aiokafka.AIOKafkaConsumer = None
+
+    # -- life ---------------------------------------------------------------------------------
+
+    async def on_start(self) -> None:
+        """Connect; partitions come after `subscribe`."""
+        settings = self.app.lane_settings
+        instance: str | None = self.app.conf.consumer_group_instance_id or None
+        self._kafka = aiokafka.AIOKafkaConsumer(
+            **settings.connection,
+            group_id=settings.group,
+            group_instance_id=instance,
+            # Equal partition counts and the range assignor give a member the same numbers of
+            # every topic.
+            partition_assignment_strategy=[RangePartitionAssignor],
+            isolation_level="read_committed",
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            max_partition_fetch_bytes=FETCH_BYTES_MAX,
+            fetch_max_wait_ms=FETCH_WAIT_MS,
+            session_timeout_ms=SESSION_TIMEOUT_MS,
+            heartbeat_interval_ms=HEARTBEAT_MS,
+            rebalance_timeout_ms=REBALANCE_TIMEOUT_MS,
+            max_poll_interval_ms=RECOVERY_MS_MAX,
+        )
+        await self._kafka.start()
+
+    async def on_stop(self) -> None:
+        """Finish what is in flight, then leave the group."""
+        await self.release()
+        if self._kafka is not None:
+            await self._kafka.stop()
+
+    async def release(self) -> None:
+        """Finish and let go of every lane."""
+        self._closing = True
+        await self._drain()
+        await asyncio.gather(*(lane.close() for lane in self.lanes.values()))
+        self.lanes.clear()
+
+    async def subscribe(self, topics: Iterable[str]) -> None:
+        """Join the group."""
+        self._kafka.subscribe(topics=sorted(topics), listener=Rebalance(self))
+
+    # -- rebalances ---------------------------------------------------------------------------
+
+    async def _drain(self) -> None:
+        lanes = list(self.lanes.values())
+        goes_on = await asyncio.gather(*(lane.drain(DRAIN_S_MAX) for lane in lanes))
+        for lane, whole in zip(lanes, goes_on, strict=True):
+            if not whole:
+                await self.lanes.pop(lane.number).close()
+
+    async def assign(self, assigned: set[TP], generation: int) -> None:
+        """Begin new lanes, go on with kept ones, close the rest.
+
+        A lane is kept only over a rebalance that this worker took part in: had a generation
+        passed without it, another worker may have owned and changed the partition meanwhile.
+        """
+        if self._closing:
+            return
+        numbers = {tp.partition for tp in assigned}
+        kept = numbers & set(self.lanes) if generation == self._generation + 1 else set()
+        self._generation = generation
+        for number in set(self.lanes) - kept:
+            await self.lanes.pop(number).close()
+        for number in sorted(numbers):
+            if number not in self.lanes:
+                self.lanes[number] = self.app.new_lane(number, self)
+            self.lanes[number].start().add_done_callback(self._lane_ended)
+        log.info(
+            "generation %d: partition numbers %s (%d kept)",
+            generation,
+            sorted(numbers),
+            len(kept),
+        )
+
+    def _lane_ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.app.fail(error)
+
+    # -- what a lane asks for -----------------------------------------------------------------
+
+    async def fetch(
+        self, tps: list[TopicPartition], records_max: int
+    ) -> dict[TopicPartition, list[Any]]:
+        """What has come, up to `records_max`; empty after a moment of silence."""
+        fetched: dict[TopicPartition, list[Any]] = await self._kafka.getmany(
+            *tps, timeout_ms=POLL_MS, max_records=records_max
+        )
+        return fetched
+
+    async def deliver(self, batch: Batch) -> None:
+        """Hand a batch to the agent, through Faust's conductor."""
+        topic, records = next(iter(batch.records.items()))
+        last, tp = records[-1], TP(topic, batch.lane.number)
+        await self.callback(
+            ConsumerMessage(
+                topic, tp.partition, last.offset, last.timestamp / 1000, last.timestamp_type,
+                None, None, batch, None, 0, 0, tp,
+                generation_id=self.app.consumer_generation_id,
+            )
+        )  # fmt: skip
+
+    async def starting_offsets(self, tps: list[TopicPartition]) -> dict[TopicPartition, int]:
+        """The committed offset of each, or its earliest where nothing is committed yet."""
+        starts = {tp: await self._kafka.committed(tp) for tp in tps}
+        fresh = [tp for tp, offset in starts.items() if offset is None]
+        if fresh:
+            starts |= await self._kafka.beginning_offsets(fresh)
+        return starts
+
+    async def earliest(self, tp: TopicPartition) -> int:
+        """Where the log begins."""
+        offsets: dict[TopicPartition, int] = await self._kafka.beginning_offsets([tp])
+        return offsets[tp]
+
+    async def ends(self, tps: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        """Where each log ends now, for a reader of committed records."""
+        offsets: dict[TopicPartition, int] = await self._kafka.end_offsets(list(tps))
+        return offsets
+
+    def rewind(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """Fetch from here next, whatever was fetched before."""
+        for tp, offset in offsets.items():
+            self._kafka.seek(tp, offset)
+
+    def reached(self, tp: TopicPartition) -> int:
+        """The next offset that will be delivered; -1 while unknown."""
+        subscription = self._kafka._subscription.subscription  # noqa: SLF001
+        assignment = subscription.assignment if subscription is not None else None
+        state = assignment.state_value(tp) if assignment is not None else None
+        return state.position if state is not None and state.has_valid_position else -1
+
+    def assignment(self) -> set[TP]:
+        """The partitions held now."""
+        if self._kafka is None:
+            return set()
+        return {TP(tp.topic, tp.partition) for tp in self._kafka.assignment()}
+
+
+class Rebalance(aiokafka.abc.ConsumerRebalanceListener):
+    """Called by aiokafka inside a rebalance, before it goes on."""
+
+    def __init__(self, consumer: LaneConsumer) -> None:
+        self._consumer = consumer
+
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        """A rebalance begins: finish the batches in flight."""
+        try:
+            await self._consumer.app.rebalance_begins()
+            await self._consumer._drain()  # noqa: SLF001
+        except Exception as error:  # noqa: BLE001  aiokafka would only log it
+            self._consumer.app.fail(error)
+
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        """A rebalance ends with these partitions."""
+        consumer = self._consumer
+        generation = consumer._kafka._coordinator.generation  # noqa: SLF001
+        try:
+            tps = {TP(tp.topic, tp.partition) for tp in assigned}
+            await consumer.app.rebalance_ends(tps, generation)
+            await consumer.assign(tps, generation)
+        except Exception as error:  # noqa: BLE001  aiokafka would only log it
+            consumer.app.fail(error)

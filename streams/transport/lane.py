@@ -1,0 +1,212 @@
+"""A lane: one partition number of all inputs, its part of the table, its transactions.
+
+One batch is in flight per lane; lanes run side by side. A lane that fails in a way that may
+pass lets go of everything and takes its number over afresh, just as a new owner would: there is
+one way to begin, and it is always the careful one.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from aiokafka.structs import TopicPartition
+
+from sinks.record import Output
+from streams.transport.batch import Batch
+from streams.transport.changelog import read_changelog
+from streams.transport.roles import Feed, Keeper, KeeperFactory, LaneSettings
+from streams.transport.table import StateTable
+from streams.transport.transaction import Transactions, is_passing
+
+log = logging.getLogger(__name__)
+
+BACKOFF_S_MIN, BACKOFF_S_MAX = 0.1, 5.0
+
+
+class OffsetGapError(Exception):
+    """The input has lost records that were never processed, or was created anew."""
+
+
+class Lane:
+    """Owns one partition number from taking it over until letting go."""
+
+    def __init__(
+        self,
+        number: int,
+        settings: LaneSettings,
+        feed: Feed,
+        table: StateTable,
+        keeper: KeeperFactory,
+    ) -> None:
+        self.number = number
+        self.inputs = [TopicPartition(topic, number) for topic in settings.inputs]
+        self.applied: dict[TopicPartition, int] = {}
+        self.ready = False
+        self.recovering = False
+        self._settings, self._feed, self._table = settings, feed, table
+        self._keeper_factory = keeper
+        self.keeper: Keeper | None = None
+        self._transactions: Transactions | None = None
+        self._fetching = self._draining = False
+        self._task: asyncio.Task[None] | None = None
+        self._commit: asyncio.Task[dict[tuple[str, int], int]] | None = None
+
+    # -- life ---------------------------------------------------------------------------------
+
+    def start(self) -> asyncio.Task[None]:
+        """Take over, or go on after a rebalance that left the number here."""
+        self._draining = False
+        self._task = asyncio.create_task(self._run(), name=f"lane {self.number}")
+        return self._task
+
+    async def drain(self, timeout_s: float) -> bool:
+        """Finish the batch in flight and pause.
+
+        Returns:
+            Whether the lane may go on later from where it is. One that was still taking over,
+            or did not finish in time, may not: what became of its transaction is unknown.
+        """
+        self._draining = True
+        task = self._task
+        if task is None:
+            return False
+        if self._fetching or not self.ready:
+            task.cancel()
+        await asyncio.wait({task}, timeout=timeout_s)
+        if not task.done():
+            log.warning("lane %d: the batch in flight did not end in time", self.number)
+            task.cancel()
+            await asyncio.wait({task}, timeout=timeout_s)
+            self.ready = False
+        return self.ready
+
+    async def close(self) -> None:
+        """Let go of the number for good."""
+        await self.drain(1.0)
+        await self._let_go()
+        self._table.drop(self.number)
+
+    async def _run(self) -> None:
+        backoff_s = BACKOFF_S_MIN
+        while not self._draining:
+            try:
+                if not self.ready:
+                    await self._take_over()
+                    backoff_s = BACKOFF_S_MIN
+                await self._work()
+            except asyncio.CancelledError:
+                if self._draining:
+                    return
+                raise
+            except Exception as error:
+                self.ready = False
+                if not is_passing(error):
+                    raise
+                log.warning(
+                    "lane %d: %s: %s; takes over afresh in %.1f s",
+                    self.number,
+                    type(error).__name__,
+                    error,
+                    backoff_s,
+                )
+                await self._let_go()
+                await asyncio.sleep(backoff_s)
+                backoff_s = min(2 * backoff_s, BACKOFF_S_MAX)
+
+    async def _take_over(self) -> None:
+        """Fence the last owner, then read the table, then the offsets: in this order."""
+        await self._let_go()
+        self.recovering = True
+        settings, number = self._settings, self.number
+        self._transactions = Transactions(
+            f"{settings.group}-{number}", settings.group, settings.connection
+        )
+        await self._transactions.open()
+        self._table.drop(number)
+        self.keeper = self._keeper_factory(self, self._table.partition(number))
+        mark = await read_changelog(
+            settings.connection, settings.changelog, number, self.keeper.restore
+        )
+        self.applied = await self._feed.starting_offsets(self.inputs)
+        await self.keeper.begin(mark)
+        self.recovering, self.ready = False, True
+        log.info(
+            "lane %d: ready with %d keys, changelog at %d",
+            number,
+            len(self._table.partition(number)),
+            mark,
+        )
+
+    async def _let_go(self) -> None:
+        self.ready = self.recovering = False
+        if self._commit is not None:
+            self._commit.cancel()
+        keeper, self.keeper = self.keeper, None
+        if keeper is not None:
+            await keeper.end()
+        transactions, self._transactions = self._transactions, None
+        if transactions is not None:
+            await transactions.close()
+
+    # -- work ---------------------------------------------------------------------------------
+
+    async def _work(self) -> None:
+        # Whatever aiokafka fetched while nobody asked, or handed to a call that was cancelled,
+        # is fetched again from what was really applied.
+        self._feed.rewind(self.applied)
+        while not self._draining:
+            self._fetching = True
+            try:
+                records = await self._feed.fetch(self.inputs, self._settings.records_max)
+            finally:
+                self._fetching = False
+            if records:
+                batch = Batch(self, await self._following(records))
+                await self._feed.deliver(batch)
+                await batch.finished()
+                self.applied.update(batch.offsets)
+
+    async def _following(
+        self, records: dict[TopicPartition, list[Any]]
+    ) -> dict[TopicPartition, list[Any]]:
+        """Check that the records follow what was applied, with nothing lost between.
+
+        A log has gaps of its own (transaction markers, aborted records), so a gap is a loss
+        only where the log no longer reaches back to what is next.
+        """
+        for tp, chunk in records.items():
+            first, following = chunk[0].offset, self.applied[tp]
+            if first < following:
+                raise OffsetGapError(
+                    f"{tp.topic}-{tp.partition} gave offset {first} after {following - 1}: "
+                    "a record would be applied twice"
+                )
+            if first > following and await self._feed.earliest(tp) > following:
+                raise OffsetGapError(
+                    f"{tp.topic}-{tp.partition} no longer has offset {following}, which was "
+                    f"never processed; it begins after that. Retention is too short, or the "
+                    "topic was created anew: see 'reset and replay' in grafana/RUNBOOK.md"
+                )
+        return records
+
+    async def commit(
+        self, outputs: Iterable[Output], offsets: Mapping[TopicPartition, int]
+    ) -> dict[tuple[str, int], int]:
+        """One transaction with outputs and offsets."""
+        if self._transactions is None:
+            raise asyncio.CancelledError
+        # A task of its own, so that letting go ends it wherever it hangs.
+        self._commit = asyncio.create_task(self._transactions.commit(outputs, offsets))
+        return await self._commit
+
+    def has_applied(self, ends: Mapping[str, int]) -> bool:
+        """Whether everything before these end offsets, by topic, has been applied.
+
+        By position: the log may end with transaction markers, which are never delivered.
+        """
+        return all(
+            max(self._feed.reached(tp), self.applied[tp]) >= ends[tp.topic]
+            for tp in self.inputs
+            if tp.topic in ends
+        )

@@ -1,0 +1,80 @@
+"""What a lane is given, and what it asks of those around it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from aiokafka.structs import TopicPartition
+
+if TYPE_CHECKING:
+    from streams.transport.batch import Batch
+    from streams.transport.lane import Lane
+
+
+@dataclass(frozen=True, slots=True)
+class LaneSettings:
+    """The same for every lane of a worker.
+
+    Attributes:
+        group: consumer group; with the partition number it makes the transactional id.
+        inputs: topics that are consumed, all with the same number of partitions.
+        changelog: topic of the table.
+        connection: aiokafka's arguments to reach the broker.
+        records_max: most records of one batch.
+    """
+
+    group: str
+    inputs: tuple[str, ...]
+    changelog: str
+    connection: Mapping[str, Any]
+    records_max: int
+
+
+class Keeper(Protocol):
+    """What the application keeps beside a lane, and must rebuild with it."""
+
+    def restore(self, records: list[Any]) -> None:
+        """Take committed changelog records, oldest first, into the table and what goes with it."""
+
+    async def begin(self, mark: int) -> None:
+        """The table is whole and reflects the changelog up to offset `mark`."""
+
+    async def end(self) -> None:
+        """The lane lets go: finish what was committed, forget the rest. Never raises."""
+
+
+class KeeperFactory(Protocol):
+    """Makes the keeper of a lane that begins."""
+
+    def __call__(self, lane: "Lane", table: dict[bytes, bytes]) -> Keeper:
+        """A keeper for this lane and its part of the table, which is empty."""
+        ...
+
+
+class Feed(Protocol):
+    """The consumer, as a lane sees it."""
+
+    async def fetch(
+        self, tps: list[TopicPartition], records_max: int
+    ) -> dict[TopicPartition, list[Any]]:
+        """What has come, up to `records_max`; empty after a moment of silence."""
+        ...
+
+    async def deliver(self, batch: "Batch") -> None:
+        """Hand a batch to the agent."""
+        ...
+
+    async def starting_offsets(self, tps: list[TopicPartition]) -> dict[TopicPartition, int]:
+        """The committed offset of each, or its earliest where nothing is committed yet."""
+        ...
+
+    async def earliest(self, tp: TopicPartition) -> int:
+        """Where the log begins."""
+        ...
+
+    def rewind(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """Fetch from here next, whatever was fetched before."""
+
+    def reached(self, tp: TopicPartition) -> int:
+        """The next offset that will be delivered; -1 while unknown."""
+        ...

@@ -1,0 +1,124 @@
+"""One transactional producer for one partition number: outputs, changelog and offsets together."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import (
+    KafkaError,
+    MessageSizeTooLargeError,
+    ProducerFenced,
+    TopicAuthorizationFailedError,
+    TransactionalIdAuthorizationFailed,
+)
+from aiokafka.structs import TopicPartition
+
+from sinks.record import Output
+
+BATCH_BYTES_MAX = 1 << 20
+"""Size of one record batch; below Kafka's default `message.max.bytes`."""
+
+TRANSACTION_TIMEOUT_MS = 30_000
+"""After so long the broker aborts a transaction that nobody ends."""
+
+CLOSE_S_MAX = 3.0
+
+FATAL = (
+    ProducerFenced,
+    TransactionalIdAuthorizationFailed,
+    TopicAuthorizationFailedError,
+    MessageSizeTooLargeError,
+)
+"""No repetition helps: somebody else owns the partition, or the setup is wrong."""
+
+
+class Transactions:
+    """The transactions of one partition number.
+
+    Opening it settles what the last owner of the number left open, and fences that owner: from
+    then on it can commit nothing. So it is opened before the end of the changelog is read.
+    """
+
+    def __init__(self, transactional_id: str, group: str, connection: Mapping[str, Any]) -> None:
+        self._group = group
+        self._producer = AIOKafkaProducer(
+            **connection,
+            transactional_id=transactional_id,
+            acks="all",
+            max_batch_size=BATCH_BYTES_MAX,
+            max_request_size=2 * BATCH_BYTES_MAX,
+            transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,
+            # "Not enough replicas" on a first produce means that the last transaction is still
+            # being completed: the repetition should come at once.
+            retry_backoff_ms=10,
+        )
+
+    async def open(self) -> None:
+        """Fence the last owner."""
+        await self._producer.start()
+
+    async def close(self) -> None:
+        """Leave an open transaction to the next owner, or to the broker's timeout."""
+        stopping = asyncio.ensure_future(self._producer.stop())
+        done, _ = await asyncio.wait({stopping}, timeout=CLOSE_S_MAX)
+        if not done:  # the broker is away: what is unsent is not committed, so it may go
+            stopping.cancel()
+
+    async def commit(
+        self, outputs: Iterable[Output], offsets: Mapping[TopicPartition, int]
+    ) -> dict[tuple[str, int], int]:
+        """Publish all of it or nothing.
+
+        Returns:
+            The offset of the last record of each (topic, partition) written.
+
+        Raises:
+            KafkaError: it is unknown whether it was committed. The caller takes over afresh.
+        """
+        producer = self._producer
+        await producer.begin_transaction()
+        sent: dict[tuple[str, int], list[tuple[asyncio.Future[Any], int]]] = {}
+        for output in outputs:
+            if output.records:
+                sent.setdefault((output.topic, output.partition), []).extend(
+                    await self._send(output)
+                )
+        await producer.send_offsets_to_transaction(dict(offsets), self._group)
+        last = {}
+        for target, batches in sent.items():
+            for acknowledged, count in batches:
+                last[target] = (await acknowledged).offset + count - 1
+        await producer.commit_transaction()
+        return last
+
+    async def _send(self, output: Output) -> list[tuple[asyncio.Future[Any], int]]:
+        """Send in as few record batches as fit; their acknowledgements and sizes."""
+        producer = self._producer
+        sent = []
+        batch = producer.create_batch()
+        for key, value, headers, timestamp_ms in output.records:
+            if batch.append(key=key, value=value, headers=headers, timestamp=timestamp_ms) is None:
+                sent.append(await self._send_batch(batch, output))
+                batch = producer.create_batch()
+                if (
+                    batch.append(key=key, value=value, headers=headers, timestamp=timestamp_ms)
+                    is None
+                ):
+                    raise MessageSizeTooLargeError(
+                        f"a record of {len(value or b'')} bytes for {output.topic} "
+                        f"does not fit in a batch of {BATCH_BYTES_MAX}"
+                    )
+        sent.append(await self._send_batch(batch, output))
+        return sent
+
+    async def _send_batch(self, batch: Any, output: Output) -> tuple[asyncio.Future[Any], int]:
+        batch.close()
+        count = batch.record_count()
+        future = await self._producer.send_batch(batch, output.topic, partition=output.partition)
+        return future, count
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether taking the partition over afresh may help."""
+    return isinstance(error, KafkaError) and not isinstance(error, FATAL)
