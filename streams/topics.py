@@ -174,6 +174,21 @@ async def verify(settings: Settings, *, counts_only: bool = False) -> None:
         raise WrongTopics(sentences(wrong))
 
 
+async def existing_partitions(settings: Settings, names: Iterable[str]) -> dict[str, int]:
+    """How many partitions topics have, whatever the settings say.
+
+    Raises:
+        WrongTopics: one is missing.
+        KafkaAway: Kafka cannot be reached.
+    """
+    async with kafka.admin(settings) as client:
+        partitions = await _partitions(client)
+    missing = [Difference(name, "are missing", _APPLY) for name in names if name not in partitions]
+    if missing:
+        raise WrongTopics(sentences(missing))
+    return {name: partitions[name] for name in names}
+
+
 async def apply(settings: Settings) -> tuple[list[str], list[str]]:
     """Create the topics that are missing, and repair the settings of the others.
 
