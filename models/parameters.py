@@ -1,0 +1,161 @@
+"""A fitted model: its parameters with their units, and the JSON that carries them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import isfinite
+from typing import Any
+
+from models.money import minor_digits
+
+SCHEMA = 1
+
+_DAYS_IN = {"day": 1.0, "week": 7.0}
+_MONEY_UNITS = ("minor", "major")
+
+# Which parameters each model has, and how its likelihood calls them.
+PURCHASE_PARAMETERS: Mapping[str, tuple[str, ...]] = {
+    "mbg-nbd": ("r", "alpha", "a", "b"),
+    "bg-nbd": ("r", "alpha", "a", "b"),
+    "pareto-nbd": ("r", "alpha", "s", "beta"),
+}
+SPEND_PARAMETERS = ("p", "q", "v")
+# These are times: they scale with the unit of time.
+_TIMES = frozenset({"alpha", "beta"})
+
+
+class InvalidParameters(ValueError):
+    """Parameters that no model can be computed with, and what to change."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelParams:
+    """A model of purchases and one of order value, in days and minor units.
+
+    Purchases come at a rate that is Gamma(r, alpha) over the customers. What makes them stop:
+    after a purchase with a probability that is Beta(a, b) (BG/NBD, MBG/NBD), or at a rate that
+    is Gamma(s, beta) (Pareto/NBD). The mean order value of a customer is inverse Gamma with
+    q and p·v (Gamma-Gamma).
+    """
+
+    model: str = "mbg-nbd"
+    r: float
+    alpha: float
+    """Days."""
+    a: float = 0.0
+    b: float = 0.0
+    s: float = 0.0
+    beta: float = 0.0
+    """Days."""
+    p: float
+    q: float
+    """Above 1, or the mean order value would be infinite."""
+    v: float
+    """Minor units of `currency`."""
+    currency: str
+    version: str = "unversioned"
+    extent: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    """What the model was fitted to: customers, purchases, first and last day."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be computed with, by name.
+
+        Raises:
+            InvalidParameters: unknown model, or a parameter out of its range.
+        """
+        if self.model not in PURCHASE_PARAMETERS:
+            known = ", ".join(PURCHASE_PARAMETERS)
+            raise InvalidParameters(f"unknown model {self.model!r}: it may be {known}")
+        for name in (*PURCHASE_PARAMETERS[self.model], *SPEND_PARAMETERS):
+            value = getattr(self, name)
+            if not (isfinite(value) and value > 0):
+                raise InvalidParameters(f"{name} of {self.model} must be above 0, not {value}")
+        if self.q <= 1:
+            raise InvalidParameters(f"q must be above 1, not {self.q}: the mean would be infinite")
+
+    @property
+    def name(self) -> str:
+        """Both models, as a score names them: `mbg-nbd+gamma-gamma`."""
+        return f"{self.model}+gamma-gamma"
+
+    def to_json(self) -> dict[str, Any]:
+        """The parameters as a JSON object, in days and minor units."""
+        return {
+            "schema": SCHEMA,
+            "model": self.model,
+            "version": self.version,
+            "time_unit": "day",
+            "money_unit": "minor",
+            "currency": self.currency,
+            "purchases": {name: getattr(self, name) for name in PURCHASE_PARAMETERS[self.model]},
+            "spend": {name: getattr(self, name) for name in SPEND_PARAMETERS},
+            "extent": dict(self.extent),
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> "ModelParams":
+        """The parameters of a JSON object, converted to days and minor units.
+
+        Args:
+            document: `model`, `purchases`, `spend`, `currency`, `time_unit` (`day`, `week`) and
+                `money_unit` (`minor`, `major`); `version` and `extent` may be left out.
+
+        Raises:
+            InvalidParameters: something missing, of another type, or out of range.
+        """
+        try:
+            model, currency = document["model"], document["currency"]
+            time_unit, money_unit = document["time_unit"], document["money_unit"]
+            purchases, spend = document["purchases"], document["spend"]
+        except KeyError as error:
+            raise InvalidParameters(f"{error.args[0]} is missing") from None
+        if document.get("schema", SCHEMA) != SCHEMA:
+            raise InvalidParameters(f"schema {document['schema']!r} is not one that is known here")
+        if time_unit not in _DAYS_IN:
+            raise InvalidParameters(f"time_unit {time_unit!r}: it may be {', '.join(_DAYS_IN)}")
+        if money_unit not in _MONEY_UNITS:
+            raise InvalidParameters(
+                f"money_unit {money_unit!r}: it may be {', '.join(_MONEY_UNITS)}"
+            )
+        if model not in PURCHASE_PARAMETERS:
+            known = ", ".join(PURCHASE_PARAMETERS)
+            raise InvalidParameters(f"unknown model {model!r}: it may be {known}")
+        values = _numbers(purchases, PURCHASE_PARAMETERS[model], "purchases")
+        values |= _numbers(spend, SPEND_PARAMETERS, "spend")
+        for name in _TIMES & values.keys():
+            values[name] *= _DAYS_IN[time_unit]
+        if money_unit == "major":
+            values["v"] *= 10.0 ** minor_digits(currency)
+        return cls(
+            model=model,
+            currency=currency,
+            version=str(document.get("version", "unversioned")),
+            extent=dict(document.get("extent", {})),
+            **values,
+        )
+
+
+def _numbers(source: object, names: tuple[str, ...], where: str) -> dict[str, float]:
+    if not isinstance(source, Mapping):
+        raise InvalidParameters(f"{where} must be an object")
+    values: dict[str, float] = {}
+    for name in names:
+        value = source.get(name)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise InvalidParameters(f"{where}.{name} must be a number, not {value!r}")
+        values[name] = float(value)
+    return values
+
+
+CDNOW = ModelParams.from_json(
+    {
+        "model": "mbg-nbd",
+        "version": "cdnow-1997-09-30",
+        "time_unit": "week",
+        "money_unit": "major",
+        "currency": "USD",
+        "purchases": {"r": 0.525, "alpha": 6.183, "a": 0.891, "b": 1.614},
+        "spend": {"p": 6.25, "q": 3.74, "v": 15.44},
+        "extent": {"customers": 2357, "first_day": "1997-01-01", "last_day": "1997-09-30"},
+    }
+)
+"""The 2,357 customers of CDNOW to week 39: a prior for shops that have not fitted their own."""
