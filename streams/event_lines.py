@@ -33,12 +33,14 @@ class Tally:
         lines: how many there were, blank ones left out.
         published: how many went to each topic.
         bad: how many were no events, by reason.
+        left_out: how many of these were not published.
         first_bad: the first of them.
     """
 
     lines: int = 0
     published: Counter[str] = field(default_factory=Counter)
     bad: Counter[str] = field(default_factory=Counter)
+    left_out: int = 0
     first_bad: list[BadLine] = field(default_factory=list)
 
     def add_bad(self, bad: BadLine) -> None:
@@ -91,6 +93,7 @@ class Router:
             except BadEvent as bad:
                 tally.add_bad(BadLine(number, bad.reason, bad.detail))
                 if self._refuse_bad:
+                    tally.left_out += 1
                     continue
                 key = route.customer_id.encode(errors="replace") or None
             topic = topics.PURCHASES if purchase else topics.ENGAGEMENTS

@@ -53,10 +53,10 @@ class Publisher:
             batch = filling.get(place)
             if batch is None:
                 batch = filling[place] = self._producer.create_batch()
-            if batch.append(timestamp=None, key=key, value=value, headers=headers) is None:
+            if batch.append(timestamp=None, key=key, value=value, headers=list(headers)) is None:
                 await self._send(place)
                 batch = filling[place] = self._producer.create_batch()
-                appended = batch.append(timestamp=None, key=key, value=value, headers=headers)
+                appended = batch.append(timestamp=None, key=key, value=value, headers=list(headers))
                 assert appended is not None, "an empty batch takes any record"
 
     async def flush(self) -> None:

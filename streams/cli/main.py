@@ -70,6 +70,7 @@ def build(called: str | None = None) -> typer.Typer:
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
+        rich_markup_mode="markdown",  # fills lines to the terminal's width
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_options)

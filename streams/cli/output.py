@@ -6,7 +6,14 @@ from typing import Annotated, Any
 import orjson
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from models.money import minor_digits
 
@@ -23,19 +30,21 @@ def side_console() -> Console:
     return Console(stderr=True, highlight=False)
 
 
-def progress(unit: str) -> Progress:
+def progress(total: float | None) -> Progress:
     """A progress bar on stderr, only where that is a terminal.
 
+    Its tasks have a field `note`: what is said beside the bar.
+
     Args:
-        unit: what is counted, such as `lines`.
+        total: what is all of it, in any unit; None where nobody knows.
     """
     side = side_console()
+    share = [BarColumn(bar_width=24), TaskProgressColumn()] if total else []
     return Progress(
         TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn(unit),
-        TimeRemainingColumn(),
+        *share,
+        TextColumn("{task.fields[note]}"),
+        TimeRemainingColumn() if total else TimeElapsedColumn(),
         console=side,
         disable=not side.is_terminal,
     )

@@ -1,0 +1,64 @@
+"""A shop whose customers behave exactly as the model says: their purchases, in order of time."""
+
+from typing import Final
+
+import numpy as np
+
+from models.events import AMOUNT_MINOR_MAX
+from models.parameters import ModelParams
+from models.simulation import Simulated, simulate_customers
+from streams.simulated_lines import Purchases
+
+_DAY_MS: Final = 86_400_000
+
+
+def draw_purchases(
+    params: ModelParams,
+    *,
+    customers: int,
+    days: int,
+    start_ms: int,
+    total: int | None,
+    rng: np.random.Generator,
+) -> Purchases:
+    """Draw customers from the model, and what they buy.
+
+    Customers join evenly over the whole time, so that every instant has new ones and lost ones.
+
+    Args:
+        params: the model.
+        customers: how many there are.
+        days: how long the shop is watched.
+        start_ms: when that begins, epoch milliseconds.
+        total: how many purchases there are in all, at least one a customer: everyone's rate is
+            scaled by the same factor, and lifetimes stay. None: as many as the model gives.
+        rng: where chance comes from.
+
+    Returns:
+        The purchases in order of time; customers are numbered from 1.
+    """
+    shop = simulate_customers(params, customers, days, rng, joining_days=days)
+    customer, at_days, amount_minor = shop.customer, shop.at_days, shop.amount_minor
+    if total is not None:
+        repeats = _scaled_repeats(shop, days, total - customers, rng)
+        customer = np.concatenate([np.arange(customers), repeats])
+        until = np.minimum(shop.lost_days, days)[repeats]
+        started = shop.started_days[repeats]
+        at_days = np.concatenate(
+            [shop.started_days, started + rng.random(repeats.size) * (until - started)]
+        )
+        scale = shop.order_value_minor / params.p
+        amount_minor = np.maximum(np.rint(rng.gamma(params.p, scale[customer])), 1).astype(np.int64)
+    at_ms = start_ms + (at_days * _DAY_MS).astype(np.int64)
+    order = np.argsort(at_ms, kind="stable")
+    amounts = np.minimum(amount_minor, AMOUNT_MINOR_MAX)
+    return Purchases(customer[order] + 1, at_ms[order], amounts[order])
+
+
+def _scaled_repeats(
+    shop: Simulated, days: int, total: int, rng: np.random.Generator
+) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """Who makes each of `total` repeat purchases: given their number, Poisson is multinomial."""
+    expected = shop.rate_per_day * (np.minimum(shop.lost_days, days) - shop.started_days)
+    counts = rng.multinomial(total, expected / expected.sum())
+    return np.repeat(np.arange(counts.size), counts)
