@@ -41,9 +41,15 @@ class LaneApp(faust.App):
     """An app with ordinary agents and tables, fed one batch at a time per partition number."""
 
     BootStrategy = LaneBoot
-    keeper: KeeperFactory
 
-    def __init__(self, settings: LaneSettings, *, partitions: int, instance: str | None) -> None:
+    def __init__(
+        self,
+        settings: LaneSettings,
+        keeper: KeeperFactory,
+        *,
+        partitions: int,
+        instance: str | None,
+    ) -> None:
         super().__init__(
             settings.group,
             broker="kafka://",  # the connection is the lane settings', not Faust's
@@ -64,7 +70,8 @@ class LaneApp(faust.App):
             TableManager=LaneTableManager,
         )
         self.lane_settings = settings
-        self.failed: asyncio.Future[BaseException] | None = None
+        self._keeper = keeper
+        self._failed: asyncio.Future[BaseException] | None = None
         self.transport = LaneTransport([], self)
 
     def inputs(self) -> Any:
@@ -76,7 +83,7 @@ class LaneApp(faust.App):
     def new_lane(self, number: int, feed: LaneConsumer) -> Lane:
         """The lane of a partition number that this worker takes over."""
         (table,) = self.tables.values()
-        return Lane(number, self.lane_settings, feed, table, self.keeper)
+        return Lane(number, self.lane_settings, feed, table, self._keeper)
 
     @property
     def lanes(self) -> dict[int, Lane]:
@@ -84,9 +91,21 @@ class LaneApp(faust.App):
         lanes: dict[int, Lane] = self.consumer.lanes
         return lanes
 
+    @property
+    def joined(self) -> bool:
+        """Whether the group has given this worker its partitions, be they none."""
+        return bool(self.consumer.joined)
+
+    @property
+    def failed(self) -> asyncio.Future[BaseException]:
+        """What ended the worker, for whoever runs the app to wait for."""
+        if self._failed is None:
+            self._failed = asyncio.get_running_loop().create_future()
+        return self._failed
+
     def fail(self, error: BaseException) -> None:
-        """End the worker: whoever runs the app waits for `failed`."""
-        if self.failed is not None and not self.failed.done():
+        """End the worker, loudly, with nothing more committed."""
+        if not self.failed.done():
             self.failed.set_result(error)
 
     def _create_directories(self) -> None:

@@ -21,7 +21,7 @@ class Batch:
     Faust would acknowledge the message and go on.
     """
 
-    __slots__ = ("_done", "lane", "offsets", "records")
+    __slots__ = ("_committed", "_done", "lane", "offsets", "records")
 
     def __init__(self, lane: "Lane", records: Mapping[TopicPartition, list[Any]]) -> None:
         self.lane = lane
@@ -29,11 +29,14 @@ class Batch:
             tp.topic: list(chunk) for tp, chunk in records.items()
         }
         self.offsets = {tp: chunk[-1].offset + 1 for tp, chunk in records.items()}
+        self._committed = False
         self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def commit(self, outputs: Iterable[Output]) -> dict[tuple[str, int], int]:
         """Publish outputs and the batch's offsets together; the last offset of each output."""
-        return await self.lane.commit(outputs, self.offsets)
+        last = await self.lane.commit(outputs, self.offsets)
+        self._committed = True
+        return last
 
     async def finished(self) -> None:
         """Wait for the agent; raises what it raised."""
@@ -53,6 +56,8 @@ class Batch:
         agent_stops = stopped and current is not None and current.cancelling() > 0
         if not self._done.done():
             if error is None:
+                if not self._committed:
+                    self.lane.passed(self.offsets)
                 self._done.set_result(None)
             elif agent_stops:
                 self._done.set_exception(RuntimeError("the agent was stopped within a batch"))

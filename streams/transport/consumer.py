@@ -47,6 +47,7 @@ class LaneConsumer(InertConsumer):
         super().__init__(*args, **kwargs)
         self.lanes: dict[int, Lane] = {}
         self._generation = -1
+        self.joined = False
         self._closing = False
         self._kafka: aiokafka.AIOKafkaConsumer = None
 
@@ -88,6 +89,12 @@ class LaneConsumer(InertConsumer):
         await asyncio.gather(*(lane.close() for lane in self.lanes.values()))
         self.lanes.clear()
 
+    async def abandon(self) -> None:
+        """Commit nothing more, and leave the group at once."""
+        self._closing = True
+        await asyncio.gather(*(lane.close() for lane in self.lanes.values()))
+        await self._kafka.stop()
+
     async def subscribe(self, topics: Iterable[str]) -> None:
         """Join the group."""
         self._kafka.subscribe(topics=sorted(topics), listener=Rebalance(self))
@@ -111,7 +118,7 @@ class LaneConsumer(InertConsumer):
             return
         numbers = {tp.partition for tp in assigned}
         kept = numbers & set(self.lanes) if generation == self._generation + 1 else set()
-        self._generation = generation
+        self._generation, self.joined = generation, True
         for number in set(self.lanes) - kept:
             await self.lanes.pop(number).close()
         for number in sorted(numbers):

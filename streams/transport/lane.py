@@ -22,6 +22,7 @@ from streams.transport.transaction import Transactions, is_passing
 log = logging.getLogger(__name__)
 
 BACKOFF_S_MIN, BACKOFF_S_MAX = 0.1, 5.0
+CLOSE_S_MAX = 1.0
 
 
 class OffsetGapError(Exception):
@@ -42,6 +43,7 @@ class Lane:
         self.number = number
         self.inputs = [TopicPartition(topic, number) for topic in settings.inputs]
         self.applied: dict[TopicPartition, int] = {}
+        self._uncommitted: dict[TopicPartition, int] = {}
         self.ready = False
         self.recovering = False
         self._settings, self._feed, self._table = settings, feed, table
@@ -82,8 +84,11 @@ class Lane:
         return self.ready
 
     async def close(self) -> None:
-        """Let go of the number for good."""
-        await self.drain(1.0)
+        """Let go of the number for good, in the middle of a batch if need be."""
+        self._draining = True
+        if self._task is not None and not self._task.done():
+            self._task.cancel()
+            await asyncio.wait({self._task}, timeout=CLOSE_S_MAX)
         await self._let_go()
         self._table.drop(self.number)
 
@@ -129,6 +134,7 @@ class Lane:
             settings.connection, settings.changelog, number, self.keeper.restore
         )
         self.applied = await self._feed.starting_offsets(self.inputs)
+        self._uncommitted = {}
         await self.keeper.begin(mark)
         self.recovering, self.ready = False, True
         log.info(
@@ -193,12 +199,23 @@ class Lane:
     async def commit(
         self, outputs: Iterable[Output], offsets: Mapping[TopicPartition, int]
     ) -> dict[tuple[str, int], int]:
-        """One transaction with outputs and offsets."""
+        """One transaction with outputs and offsets.
+
+        Offsets of batches that needed no commit (ticks with nothing due) go with the next one.
+        """
         if self._transactions is None:
             raise asyncio.CancelledError
         # A task of its own, so that letting go ends it wherever it hangs.
-        self._commit = asyncio.create_task(self._transactions.commit(outputs, offsets))
-        return await self._commit
+        self._commit = asyncio.create_task(
+            self._transactions.commit(outputs, {**self._uncommitted, **offsets})
+        )
+        last = await self._commit
+        self._uncommitted = {}
+        return last
+
+    def passed(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """A batch is done without a commit."""
+        self._uncommitted.update(offsets)
 
     def has_applied(self, ends: Mapping[str, int]) -> bool:
         """Whether everything before these end offsets, by topic, has been applied.

@@ -42,8 +42,7 @@ def create(bootstrap: str, group: str, partitions: int, records_max: int) -> Lan
         connection={"bootstrap_servers": bootstrap},
         records_max=records_max,
     )
-    app = LaneApp(settings, partitions=partitions, instance=os.environ.get("INSTANCE"))
-    app.keeper = Counts
+    app = LaneApp(settings, Counts, partitions=partitions, instance=os.environ.get("INSTANCE"))
     table = app.Table("state", partitions=partitions)
 
     @app.agent(app.inputs(), concurrency=partitions)
@@ -70,7 +69,6 @@ async def main() -> int:
     bootstrap, group, partitions, *rest = sys.argv[1:]
     app = create(bootstrap, group, int(partitions), int(rest[0]) if rest else 10_000)
     loop = asyncio.get_running_loop()
-    app.failed = loop.create_future()
     stop = loop.create_future()
     loop.add_signal_handler(signal.SIGTERM, stop.set_result, None)
     await app.start()
