@@ -13,11 +13,10 @@ h has no trouble at a = 1 nor at c = 0, and is what discounting needs:
 With u = A(e^y - 1) it is smooth: Gauss-Legendre reaches double precision in few nodes.
 """
 
-from functools import cache
-
 import numpy as np
 from scipy.special import hyp2f1
 
+from models._quadrature import unit_nodes
 from models.summaries import Floats
 
 # Below this the bracket has lost more than six of its sixteen digits, and is integrated.
@@ -81,27 +80,10 @@ def _integrated(
     daily_discount: float,
 ) -> Floats:
     total = np.zeros_like(log_growth)
-    widest = float(log_growth.max(initial=0.0))
-    for node, weight in _nodes(_node_count(widest)):
+    for node, weight in unit_nodes(float(log_growth.max(initial=0.0))):
         y = node * log_growth
         grown = np.expm1(y)
         rate = np.exp((1.0 - a) * y - daily_discount * since * grown)
         total += weight * rate * hyp2f1(k, a, c + 1.0, -np.expm1(-y))
     integral: Floats = shape * log_growth * total
     return integral
-
-
-def _node_count(widest: float) -> int:
-    # The integrand's nearest singularity is at Im y = pi: an n-node rule's error falls as
-    # rho^(-2n), rho that of the Bernstein ellipse through it.
-    reach = 2 * np.pi / max(widest, 1e-3)
-    rho = reach + np.sqrt(reach * reach + 1)
-    return int(np.clip(np.ceil(16.5 / np.log(rho)) + 2, 4, 96))
-
-
-@cache
-def _nodes(count: int) -> tuple[tuple[float, float], ...]:
-    nodes, weights = np.polynomial.legendre.leggauss(count)
-    return tuple(
-        (float(0.5 * (n + 1)), float(0.5 * w)) for n, w in zip(nodes, weights, strict=True)
-    )

@@ -5,7 +5,6 @@ import pytest
 
 from models import mbg_nbd
 from models.parameters import CDNOW
-from models.summaries import InvalidSummary
 from tests.models import exact
 
 WEEK = 7.0
@@ -110,93 +109,3 @@ def test_probabilities_agree_with_50_digits():
         buys = 1 - (since / (since + 365)) ** (exact.mp.mpf(CDNOW.r) + x)
         assert p_alive == pytest.approx(float(there), rel=1e-9, abs=1e-300)
         assert p_active == pytest.approx(float(there * buys), rel=1e-9, abs=1e-300)
-
-
-def random_rows(n, seed=3):
-    rng = np.random.default_rng(seed)
-    x = rng.negative_binomial(0.5, 0.05, n).astype(float)
-    age = rng.uniform(0, 7305, n)
-    return x, age * rng.uniform(0, 1, n), age
-
-
-def test_the_fused_form_says_what_the_single_ones_say():
-    rows = random_rows(500)
-    for rate in (0.0, 0.07):
-        fused = mbg_nbd.forecast(CDNOW, *rows, 365.0, rate)
-        np.testing.assert_array_equal(fused.p_alive, mbg_nbd.p_alive(CDNOW, *rows))
-        np.testing.assert_array_equal(fused.p_active, mbg_nbd.p_active(CDNOW, *rows, 365.0))
-        np.testing.assert_array_equal(
-            fused.expected_purchases, mbg_nbd.expected_purchases(CDNOW, *rows, 365.0, rate)
-        )
-
-
-def test_bounds_and_order():
-    rows = random_rows(5000)
-    alive, active, expected = mbg_nbd.forecast(CDNOW, *rows, 365.0)
-    assert np.all((alive >= 0) & (alive <= 1))
-    assert np.all((active >= 0) & (active <= alive))
-    assert np.all(expected >= active * (1 - 1e-12))  # E[Y] >= P(Y >= 1)
-    discounted = mbg_nbd.expected_purchases(CDNOW, *rows, 365.0, 0.1)
-    assert np.all((discounted <= expected) & (discounted >= expected / 1.1 * (1 - 1e-12)))
-
-
-def test_silence_lowers_every_figure():
-    age = np.linspace(100.0, 7305.0, 4001)
-    for x in (0.0, 1.0, 30.0):
-        forecast = mbg_nbd.forecast(CDNOW, np.full_like(age, x), np.full_like(age, 100), age, 365.0)
-        for figure in forecast:
-            # Strictly, until it underflows.
-            assert np.all((np.diff(figure) < 0) | (figure[1:] < 1e-250))
-
-
-def test_no_horizon_no_purchases():
-    rows = random_rows(50)
-    for rate in (0.0, 0.1):
-        assert not mbg_nbd.expected_purchases(CDNOW, *rows, 0.0, rate).any()
-    assert not mbg_nbd.p_active(CDNOW, *rows, 0.0).any()
-
-
-def test_a_horizon_split_in_two_gives_the_same_total():
-    # The tower: E[Y(s+t)] = E[Y(s)] + E[E[Y(t) | state at s]], exactly, by summing over what
-    # can happen until s: n more purchases, the last at tau, of density L'/L·(tau-T)^(n-1)/(n-1)!.
-    from scipy.special import gammaln
-
-    for x, t_x, age, s, t in ((0.0, 0.0, 0.0, 60.0, 300.0), (2.0, 80.0, 120.0, 40.0, 365.0)):
-        now = mbg_nbd.log_likelihood(CDNOW, *np.array([[x], [t_x], [age]]))[0]
-        quiet = np.exp(mbg_nbd.log_likelihood(CDNOW, *np.array([[x], [t_x], [age + s]]))[0] - now)
-        later = quiet * mbg_nbd.expected_purchases(CDNOW, x, t_x, age + s, t)[0]
-        chance = quiet
-        nodes, weights = np.polynomial.legendre.leggauss(60)
-        tau = age + s * (nodes + 1) / 2
-        for n in range(1, 120):
-            rows = (np.full_like(tau, x + n), tau, np.full_like(tau, age + s))
-            log_density = mbg_nbd.log_likelihood(CDNOW, *rows) - now
-            log_density += (n - 1) * np.log(tau - age) - gammaln(n)
-            density = np.exp(log_density) * weights * s / 2
-            chance += density.sum()
-            later += density @ mbg_nbd.expected_purchases(CDNOW, *rows, t)
-        assert chance == pytest.approx(1, abs=1e-9)
-        whole = mbg_nbd.expected_purchases(CDNOW, x, t_x, age, s + t)[0]
-        first = mbg_nbd.expected_purchases(CDNOW, x, t_x, age, s)[0]
-        assert first + later == pytest.approx(whole, rel=1e-9)
-        assert 1 - quiet == pytest.approx(mbg_nbd.p_active(CDNOW, x, t_x, age, s)[0], rel=1e-12)
-
-
-def test_median_wait_is_the_median():
-    x, t_x, age = random_rows(20)
-    wait = mbg_nbd.expected_next_purchase_days(CDNOW, x, age)
-    for row in zip(x, t_x, age, wait, strict=True):
-        ratio = mbg_nbd.p_active(CDNOW, *row)[0] / mbg_nbd.p_alive(CDNOW, *row[:3])[0]
-        assert ratio == pytest.approx(0.5, rel=1e-10)
-
-
-@pytest.mark.parametrize("row", [(-1, 0, 0), (1, -1, 1), (1, 2, 1), (np.nan, 0, 1), (0, 0, np.inf)])
-def test_impossible_summaries_are_refused(row):
-    with pytest.raises(InvalidSummary):
-        mbg_nbd.p_alive(CDNOW, *row)
-
-
-@pytest.mark.parametrize(("horizon", "rate"), [(-1.0, 0.0), (np.inf, 0.0), (1.0, -1.0)])
-def test_impossible_horizons_are_refused(horizon, rate):
-    with pytest.raises(InvalidSummary):
-        mbg_nbd.expected_purchases(CDNOW, 0, 0, 1, horizon, rate)

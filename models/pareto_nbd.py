@@ -1,0 +1,299 @@
+"""Pareto/NBD: purchases at a steady rate during a lifetime of which nothing is seen.
+
+A customer buys at rate lambda, Gamma(r, alpha) over the customers, and leaves at rate mu,
+Gamma(s, beta), purchases or not. Everything is in days. A customer who is there at `as_of` has
+lambda ~ Gamma(r + x, alpha + T) and, apart from it, mu ~ Gamma(s, beta + T).
+
+Source: Schmittlein, Morrison & Colombo (1987), "Counting your customers", Management Science
+33(1); Fader & Hardie (2005), "A note on deriving the Pareto/NBD model".
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import gammaln, hyp2f1
+
+from models._quadrature import unit_nodes
+from models.parameters import ModelParams
+from models.summaries import Floats, Forecast, checked, checked_horizon, daily_discount
+
+NAME = "pareto-nbd"
+
+_BISECTIONS = 60
+_AGE_DAYS_MAX = 1e9
+# exp(-38) is below the last digit of a probability; a decay by that much takes 28 nodes.
+_WAITED = 38.0
+_NODES_NEXT_PURCHASE = 28
+
+
+def p_alive(
+    params: ModelParams, frequency: ArrayLike, recency: ArrayLike, age: ArrayLike
+) -> Floats:
+    """Probability that each customer is still active at `as_of`.
+
+    Args:
+        params: Pareto/NBD parameters; `alpha` and `beta` in days.
+        frequency: (n,) repeat purchase days x, >= 0.
+        recency: (n,) days from first to last purchase, t_x.
+        age: (n,) days from first purchase to as_of, T >= t_x.
+
+    Returns:
+        (n,) probabilities in [0, 1].
+
+    Raises:
+        InvalidSummary: negative or non-finite input, or t_x > T.
+
+    Source: Fader & Hardie (2005), eq. 36.
+    """
+    return _p_alive(params, *checked(frequency, recency, age))
+
+
+def p_active(
+    params: ModelParams,
+    frequency: ArrayLike,
+    recency: ArrayLike,
+    age: ArrayLike,
+    horizon_days: float,
+) -> Floats:
+    """Probability of at least one purchase within the horizon.
+
+    Args:
+        params: Pareto/NBD parameters; `alpha` and `beta` in days.
+        frequency: (n,) repeat purchase days x, >= 0.
+        recency: (n,) days from first to last purchase, t_x.
+        age: (n,) days from first purchase to as_of, T >= t_x.
+        horizon_days: days after as_of.
+
+    Returns:
+        (n,) probabilities in [0, p_alive].
+
+    Raises:
+        InvalidSummary: negative or non-finite input, or t_x > T.
+
+    Source: p_alive times the integral of E[lambda·exp(-(lambda + mu)·u)] over u in the horizon:
+    the density of the next purchase of a customer who is there.
+    """
+    x, t_x, age_days = checked(frequency, recency, age)
+    horizon = checked_horizon(horizon_days)
+    active: Floats = _p_alive(params, x, t_x, age_days) * _next_purchase(
+        params, x, age_days, horizon
+    )
+    return active
+
+
+def expected_purchases(
+    params: ModelParams,
+    frequency: ArrayLike,
+    recency: ArrayLike,
+    age: ArrayLike,
+    horizon_days: float,
+    discount_rate: float = 0.0,
+) -> Floats:
+    """Expected purchases within the horizon, each discounted to `as_of`.
+
+    At frequency, recency and age 0 it is what a new customer will buy after the first purchase.
+
+    Args:
+        params: Pareto/NBD parameters; `alpha` and `beta` in days.
+        frequency: (n,) repeat purchase days x, >= 0.
+        recency: (n,) days from first to last purchase, t_x.
+        age: (n,) days from first purchase to as_of, T >= t_x.
+        horizon_days: days after as_of.
+        discount_rate: annual effective; applied continuously, ln(1 + rate) / 365 a day.
+
+    Returns:
+        (n,) purchases, >= 0.
+
+    Raises:
+        InvalidSummary: negative or non-finite input, or t_x > T.
+
+    Source: Fader & Hardie (2005), eq. 41; discounted, Fader, Hardie & Lee (2005), "RFM and CLV",
+    eq. 4 cut at the horizon.
+    """
+    x, t_x, age_days = checked(frequency, recency, age)
+    horizon = checked_horizon(horizon_days, discount_rate)
+    while_there = _while_there(params, x, age_days, horizon, daily_discount(discount_rate))
+    expected: Floats = _p_alive(params, x, t_x, age_days) * while_there
+    return expected
+
+
+def expected_next_purchase_days(
+    params: ModelParams, frequency: ArrayLike, age: ArrayLike
+) -> Floats:
+    """Median days from `as_of` to the next purchase of a customer who stays.
+
+    Args:
+        params: parameters; `alpha` in days.
+        frequency: (n,) repeat purchase days x, >= 0.
+        age: (n,) days from first purchase to as_of, T.
+
+    Returns:
+        (n,) days, > 0.
+
+    Source: half of E[exp(-lambda·u)] over lambda ~ Gamma(r + x, alpha + T), solved for u.
+    """
+    x, _, age_days = checked(frequency, 0.0, age)
+    median: Floats = (params.alpha + age_days) * np.expm1(np.log(2.0) / (params.r + x))
+    return median
+
+
+def age_at_p_alive(
+    params: ModelParams, frequency: ArrayLike, recency: ArrayLike, threshold: float
+) -> Floats:
+    """Age at which silence since the last purchase brings p_alive down to the threshold.
+
+    Args:
+        params: Pareto/NBD parameters; `alpha` and `beta` in days.
+        frequency: (n,) repeat purchase days x, >= 0.
+        recency: (n,) days from first to last purchase, t_x.
+        threshold: probability strictly between 0 and 1.
+
+    Returns:
+        (n,) days from first purchase, by bisection to a relative 1e-15 of the silence; infinite
+        beyond a billion days.
+    """
+    x, t_x, _ = checked(frequency, recency, recency)
+    # In the logarithm of the silence, as it spans seconds to centuries.
+    low, high = np.full_like(x, np.log(1e-6)), np.full_like(x, np.log(_AGE_DAYS_MAX))
+    never = _p_alive(params, x, t_x, t_x + _AGE_DAYS_MAX) > threshold
+    for _ in range(_BISECTIONS):
+        middle = 0.5 * (low + high)
+        above = _p_alive(params, x, t_x, t_x + np.exp(middle)) > threshold
+        low, high = np.where(above, middle, low), np.where(above, high, middle)
+    reached: Floats = np.where(never, np.inf, t_x + np.exp(0.5 * (low + high)))
+    return reached
+
+
+def forecast(
+    params: ModelParams,
+    frequency: Floats,
+    recency: Floats,
+    age: Floats,
+    horizon_days: float,
+    discount_rate: float = 0.0,
+) -> Forecast:
+    """All three figures at once, for the hot path: nothing is checked.
+
+    Args:
+        params: Pareto/NBD parameters; `alpha` and `beta` in days.
+        frequency: (n,) float64 repeat purchase days x, >= 0.
+        recency: (n,) float64 days from first to last purchase, t_x.
+        age: (n,) float64 days from first purchase to as_of, T >= t_x.
+        horizon_days: days after as_of.
+        discount_rate: annual effective.
+
+    Returns:
+        (n,) arrays; what `p_alive`, `p_active` and `expected_purchases` say.
+    """
+    alive = _p_alive(params, frequency, recency, age)
+    while_there = _while_there(params, frequency, age, horizon_days, daily_discount(discount_rate))
+    next_purchase = _next_purchase(params, frequency, age, horizon_days)
+    return Forecast(alive, alive * next_purchase, alive * while_there)
+
+
+def log_likelihood(params: ModelParams, frequency: Floats, recency: Floats, age: Floats) -> Floats:
+    """Log likelihood of each customer's history.
+
+    Args:
+        params: Pareto/NBD parameters; `alpha` and `beta` in days.
+        frequency: (n,) repeat purchase days x.
+        recency: (n,) days from first to last purchase, t_x.
+        age: (n,) days from first purchase to the end of the calibration, T.
+
+    Returns:
+        (n,) log densities, per day to the power x.
+
+    Source: Fader & Hardie (2005), eq. 18: there at T, or left between t_x and T.
+    """
+    r, s, alpha, beta = params.r, params.s, params.alpha, params.beta
+    x = frequency
+    there = -(r + x) * np.log(alpha + age) - s * np.log(beta + age)
+    density: Floats = (
+        gammaln(r + x)
+        - gammaln(r)
+        + r * np.log(alpha)
+        + s * np.log(beta)
+        + there
+        + np.log1p(_left_to_there(params, x, recency, age))
+    )
+    return density
+
+
+def _p_alive(params: ModelParams, x: Floats, t_x: Floats, age: Floats) -> Floats:
+    alive: Floats = 1.0 / (1.0 + _left_to_there(params, x, t_x, age))
+    return alive
+
+
+def _left_to_there(params: ModelParams, x: Floats, t_x: Floats, age: Floats) -> Floats:
+    """Odds of having left between t_x and T.
+
+    s·(alpha + T)^(r+x)·(beta + T)^s times the integral over y from t_x to T of
+    (alpha + y)^-(r+x)·(beta + y)^-(s+1), as the difference of two integrals to infinity.
+    """
+    r, s, alpha, beta = params.r, params.s, params.alpha, params.beta
+    log_fall = (r + x) * np.log1p((age - t_x) / (alpha + t_x)) + s * np.log1p(
+        (age - t_x) / (beta + t_x)
+    )
+    ever = _tail(params, x, t_x)
+    beyond = _tail(params, x, age)
+    # Silence beyond what a float can say is as certain as silence at its end.
+    odds: Floats = np.maximum(np.exp(np.minimum(log_fall, 700.0)) * ever - beyond, 0.0)
+    return odds
+
+
+def _tail(params: ModelParams, x: Floats, y: Floats) -> Floats:
+    """s·(alpha+y)^(r+x)·(beta+y)^s times the integral from y to infinity.
+
+    Euler's transformation of the papers' 2F1(r+s+x, ...): its first parameter becomes 1, the
+    powers cancel, and no frequency makes it overflow.
+    """
+    r, s, alpha, beta = params.r, params.s, params.alpha, params.beta
+    m = r + s + x
+    if alpha >= beta:
+        tail = s / m * hyp2f1(1.0, r + x, m + 1.0, (alpha - beta) / (alpha + y))
+    else:
+        scale = (alpha + y) / (beta + y)
+        tail = s / m * scale * hyp2f1(1.0, s + 1.0, m + 1.0, (beta - alpha) / (beta + y))
+    return np.asarray(tail, dtype=np.float64)
+
+
+def _while_there(
+    params: ModelParams, x: Floats, age: Floats, horizon_days: float, discount: float
+) -> Floats:
+    """Expected discounted purchases of a customer who is there at `as_of`."""
+    since, until = params.alpha + age, params.beta + age
+    rate = (params.r + x) / since
+    log_growth = np.log1p(horizon_days / until)
+    excess = params.s - 1.0
+    if discount == 0.0:
+        # until/(s - 1)·(1 - (1 + h/until)^(1 - s)), and its limit at s = 1.
+        lasting = -np.expm1(-excess * log_growth) / excess if excess else log_growth
+        return np.asarray(rate * until * lasting, dtype=np.float64)
+    total = np.zeros_like(until)
+    for node, weight in unit_nodes(float(log_growth.max(initial=0.0))):
+        y = node * log_growth
+        total += weight * np.exp(-excess * y - discount * until * np.expm1(y))
+    discounted: Floats = rate * until * log_growth * total
+    return discounted
+
+
+def _next_purchase(params: ModelParams, x: Floats, age: Floats, horizon_days: float) -> Floats:
+    """Probability that a customer who is there buys within the horizon.
+
+    The integral over u of (r+x)/A·(1 + u/A)^-(r+x+1)·(1 + u/B)^-s, A = alpha + T, B = beta + T.
+    """
+    since, until = params.alpha + age, params.beta + age
+    shape = params.r + x
+    # The smaller scale keeps the other one's singularity away as well. Where nobody who is
+    # there waits that long any more, the rest of the horizon would only blur the nodes.
+    scale = np.minimum(since, until)
+    waited = since * np.expm1(np.minimum(_WAITED / shape, 700.0))
+    log_growth = np.log1p(np.minimum(horizon_days, waited) / scale)
+    total = np.zeros_like(since)
+    for node, weight in unit_nodes(float(log_growth.max(initial=0.0)), _NODES_NEXT_PURCHASE):
+        y = node * log_growth
+        u = scale * np.expm1(y)
+        total += weight * np.exp(
+            y - (shape + 1.0) * np.log1p(u / since) - params.s * np.log1p(u / until)
+        )
+    chance: Floats = shape / since * scale * log_growth * total
+    return chance
