@@ -14,7 +14,7 @@ import msgspec
 
 from models.currencies import conversions
 from models.reasons import BadEvent, Reason
-from models.refusals import ID_BYTES_MAX, check_nesting, check_text, explain, quoted
+from models.refusals import ID_BYTES_MAX, check_nesting, check_text, explain, quoted, shown
 
 __all__ = ["ENGAGEMENT_TYPES", "BadEvent", "Decoder", "Event", "Kind", "Reason"]
 
@@ -166,7 +166,7 @@ class Decoder:
             )
         amount = raw.amount_minor
         if not 0 <= amount <= AMOUNT_MINOR_MAX:
-            raise BadEvent(Reason.BAD_AMOUNT, f"`amount_minor` is 0 to 10^12, not {amount}")
+            raise BadEvent(Reason.BAD_AMOUNT, f"`amount_minor` is 0 to 10^12, not {shown(amount)}")
         if raw.currency != self._currency:
             amount = self._converted(amount, raw.currency)
         at_ms = self._checked_time(raw.occurred_at, timestamp_ms)
@@ -202,7 +202,8 @@ class Decoder:
         if not TIME_MS_MIN <= at_ms <= TIME_MS_MAX:
             raise BadEvent(
                 Reason.BAD_TIME,
-                f"`occurred_at` is from 2000 to 9999, in milliseconds where a number, not {time}",
+                "`occurred_at` is from 2000 to 9999, in milliseconds where it is a number, "
+                f"not {shown(time)}",
             )
         if at_ms - timestamp_ms > self._future_tolerance_ms:
             raise BadEvent(

@@ -16,6 +16,7 @@ ID_BYTES_MAX = 256
 NESTING_MAX = 256
 _QUOTED_MAX = 40
 _INTEGER_DIGITS_MAX = 19  # 10^12 and the year 9999 in milliseconds have 13 and 15
+_HUGE = 10**_INTEGER_DIGITS_MAX
 
 _decode_any = msgspec.json.Decoder(msgspec.Raw).decode
 _decode_text = msgspec.json.Decoder(str).decode
@@ -37,6 +38,13 @@ _JSON_TYPES = {
 def quoted(text: str) -> str:
     """The text for a detail: escaped, and cut where it is long."""
     return repr(text if len(text) <= _QUOTED_MAX else text[:_QUOTED_MAX] + "…")
+
+
+def shown(value: int | datetime) -> str:
+    """A number or a time for a detail; of a huge number only its size, as printing it is slow."""
+    if isinstance(value, int) and abs(value) >= _HUGE:
+        return f"a number of {value.bit_length()} bits"
+    return str(value)
 
 
 def check_text(field: str, text: str) -> None:

@@ -39,6 +39,8 @@ VERSION: Final = 1
 # A msgpack array of 16 to 65,535 elements starts with 0xdc and its size in two bytes; the version,
 # a number below 128, is the byte after them. Source: msgpack specification, array 16, fixint.
 _VERSION_AT: Final = 3
+_PLAIN: Final = bytes([VERSION])
+_LONG: Final = bytes([VERSION + PACKED])
 
 
 class UnknownVersion(Exception):
@@ -94,7 +96,7 @@ def decode(data: bytes) -> State:
         UnknownVersion: a newer version made them.
         msgspec.DecodeError: the bytes are no state.
     """
-    if data[_VERSION_AT : _VERSION_AT + 1] == b"\x01":
+    if data[_VERSION_AT : _VERSION_AT + 1] == _PLAIN:
         state = _decode_state(data)
         if not state.purchase_orders and state.purchase_last_day:
             state.purchase_orders = [1] * (len(state.purchase_gaps) + 1)
@@ -117,10 +119,10 @@ def decode_summary(data: bytes) -> Summary:
         UnknownVersion: a newer version made them.
         msgspec.DecodeError: the bytes are no state.
     """
-    version = data[_VERSION_AT]
-    if version == VERSION:
+    version = data[_VERSION_AT : _VERSION_AT + 1]
+    if version == _PLAIN:
         return _decode_summary(data)
-    if version == VERSION + PACKED:
+    if version == _LONG:
         summary = _decode_summary(data)
         summary.version = VERSION
         return summary
