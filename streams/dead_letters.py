@@ -1,0 +1,74 @@
+"""What becomes of input that cannot be processed, and when it is too much of it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from models.events import BadEvent
+from sinks.record import Record
+from streams.complaint import Complaint
+
+VALUE_BYTES_MAX = 64 * 1024
+DETAIL_BYTES_MAX = 512
+WINDOW_EVENTS = 10_000
+
+
+class TooManyDeadLetters(Complaint):
+    """A broken publisher or a broken deploy, not bad input: the worker stops."""
+
+
+def dead_letter(record: Any, reason: BadEvent) -> Record:
+    """The original bytes, and in headers why and whence."""
+    headers = [
+        ("clv-reason", reason.reason.encode()),
+        ("clv-detail", reason.detail.encode("utf-8", "replace")[:DETAIL_BYTES_MAX]),
+        ("clv-topic", record.topic.encode()),
+        ("clv-partition", b"%d" % record.partition),
+        ("clv-offset", b"%d" % record.offset),
+        ("clv-key", record.key or b""),
+        ("clv-timestamp", b"%d" % record.timestamp),
+        ("ce_id", b"%s/%d/%d" % (record.topic.encode(), record.partition, record.offset)),
+        ("ce_type", b"clv.dead-letter.v1"),
+        ("ce_source", b"clv"),
+        ("ce_specversion", b"1.0"),
+    ]
+    value = record.value
+    if value is not None and len(value) > VALUE_BYTES_MAX:
+        value = value[:VALUE_BYTES_MAX]
+        headers.append(("clv-truncated", b"%d" % len(record.value)))
+    # Stamped with the time of writing: a letter from a replay must not be deleted on arrival.
+    return Record(record.key, value, headers)
+
+
+class DeadLetterLimit:
+    """Stops a worker of whose last 10,000 events too many were bad.
+
+    Args:
+        share: most of a full window that may be bad, in (0, 1].
+    """
+
+    def __init__(self, share: float) -> None:
+        self._share = share
+        self._window = np.empty(0, np.int64)
+
+    def observe(self, bad: Sequence[int]) -> None:
+        """Take note of events in their order, before they are committed.
+
+        Args:
+            bad: for each event, 1 where it is a dead letter.
+
+        Raises:
+            TooManyDeadLetters: with these, some full window holds too many.
+        """
+        flags = np.concatenate([self._window, np.asarray(bad, np.int64)])
+        until = np.concatenate([[0], np.cumsum(flags)])
+        worst = int((until[WINDOW_EVENTS:] - until[:-WINDOW_EVENTS]).max(initial=0))
+        if worst > self._share * WINDOW_EVENTS:
+            raise TooManyDeadLetters(
+                f"{worst:,} of {WINDOW_EVENTS:,} events in a row could not be processed, more "
+                f"than CLV_DEAD_LETTER_LIMIT={self._share:g} allows, so nothing more is "
+                "committed: look at them with `clv dead-letters list`, mend the publisher or "
+                "the deploy, then start the worker again."
+            )
+        self._window = flags[-(WINDOW_EVENTS - 1) :]

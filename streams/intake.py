@@ -1,0 +1,93 @@
+"""From the records of a batch to events: what is good, what is bad, what is misplaced."""
+
+from collections import Counter
+from collections.abc import Container, Mapping, Sequence
+from itertools import accumulate
+from typing import Any, NamedTuple
+
+from models.events import BadEvent, Decoder, Event
+from sinks.record import Output, Record
+from streams.placement import partition_of
+from streams.topics import ENGAGEMENTS, PURCHASES
+
+
+class Intake(NamedTuple):
+    """A decoded batch.
+
+    Attributes:
+        events: (event, its record's Kafka timestamp in ms), in the order to be applied.
+        sources: the record of each event.
+        refused: (record, reason) of what becomes a dead letter.
+        rerouted: records of customers who belong to another partition, by topic and partition.
+        flags: for each event in order, 1 where it is bad.
+    """
+
+    events: list[tuple[Event, int]]
+    sources: list[Any]
+    refused: list[tuple[Any, BadEvent]]
+    rerouted: dict[tuple[str, int], list[Record]]
+    flags: list[int]
+
+    def rerouted_outputs(self) -> list[Output]:
+        """The misplaced records, each to its own partition of the topic that it came from."""
+        return [Output(*target, records) for target, records in self.rerouted.items()]
+
+    def rerouted_counts(self) -> Counter[str]:
+        """How many records were misplaced, by topic."""
+        counts: Counter[str] = Counter()
+        for (topic, _), records in self.rerouted.items():
+            counts[topic] += len(records)
+        return counts
+
+
+def in_order(records: Mapping[str, Sequence[Any]]) -> list[Any]:
+    """Purchases and engagements by Kafka timestamp, each topic in its own order."""
+    both = [records.get(topic) or [] for topic in (PURCHASES, ENGAGEMENTS)]
+    if not all(both):
+        return [*both[0], *both[1]]
+    clocks = [accumulate((r.timestamp for r in topic), max) for topic in both]
+    stamped = [(ms, r) for clock, topic in zip(clocks, both, strict=True)
+               for ms, r in zip(clock, topic, strict=True)]  # fmt: skip
+    stamped.sort(key=lambda pair: pair[0])
+    return [record for _, record in stamped]
+
+
+def take_in(
+    decoder: Decoder,
+    records: Mapping[str, Sequence[Any]],
+    number: int,
+    partitions: int,
+    known: Container[bytes],
+) -> Intake:
+    """Decode a batch of one partition number.
+
+    Args:
+        decoder: with the settings' currencies.
+        records: by topic; others than the two input topics are left out.
+        number: of the partition that the records are in.
+        partitions: how many there are.
+        known: customers of this partition, whose place need not be computed.
+    """
+    intake = Intake([], [], [], {}, [])
+    flags = intake.flags
+    purchase, engagement = decoder.purchase, decoder.engagement
+    for record in in_order(records):
+        decode = purchase if record.topic == PURCHASES else engagement
+        try:
+            event = decode(record.value, record.key, record.timestamp)
+        except BadEvent as reason:
+            intake.refused.append((record, reason))
+            flags.append(1)
+            continue
+        flags.append(0)
+        customer = event.customer
+        if customer not in known:
+            home = partition_of(customer, partitions)
+            if home != number:
+                intake.rerouted.setdefault((record.topic, home), []).append(
+                    Record(customer, record.value, list(record.headers), record.timestamp)
+                )
+                continue
+        intake.events.append((event, record.timestamp))
+        intake.sources.append(record)
+    return intake

@@ -1,0 +1,86 @@
+"""What cannot be processed is kept as it was, with its reason; too much of it stops the worker."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from models.events import BadEvent, Reason
+from streams.dead_letters import (
+    VALUE_BYTES_MAX,
+    WINDOW_EVENTS,
+    DeadLetterLimit,
+    TooManyDeadLetters,
+    dead_letter,
+)
+
+
+def record(value: bytes | None, key: bytes | None = b"42") -> SimpleNamespace:
+    return SimpleNamespace(
+        topic="clv.purchases", partition=3, offset=17, key=key, value=value, timestamp=1_000
+    )
+
+
+def test_letter_holds_the_original_bytes_and_whence_they_came() -> None:
+    letter = dead_letter(record(b"\xff{"), BadEvent(Reason.INVALID_JSON, "not JSON"))
+    assert (letter.key, letter.value, letter.timestamp_ms) == (b"42", b"\xff{", None)
+    headers = dict(letter.headers)
+    assert headers["clv-reason"] == b"invalid_json"
+    assert headers["clv-detail"] == b"not JSON"
+    assert headers["clv-topic"] == b"clv.purchases"
+    assert headers["clv-partition"] == b"3"
+    assert headers["clv-offset"] == b"17"
+    assert headers["clv-key"] == b"42"
+    assert headers["clv-timestamp"] == b"1000"
+    assert headers["ce_specversion"] == b"1.0"
+    assert "clv-truncated" not in headers
+
+
+def test_long_values_are_cut_and_say_so() -> None:
+    value = b"x" * (VALUE_BYTES_MAX + 5)
+    letter = dead_letter(record(value), BadEvent(Reason.TOO_LARGE, "too large"))
+    assert letter.value == value[:VALUE_BYTES_MAX]
+    assert dict(letter.headers)["clv-truncated"] == b"%d" % len(value)
+
+
+def test_a_null_value_stays_null() -> None:
+    letter = dead_letter(record(None, key=None), BadEvent(Reason.EMPTY_VALUE, "null"))
+    assert letter.value is None
+    assert letter.key is None
+
+
+@pytest.mark.parametrize("batch", [1, 7, 1_000, WINDOW_EVENTS, 3 * WINDOW_EVENTS])
+def test_limit_counts_full_windows_only(batch: int) -> None:
+    limit = DeadLetterLimit(0.5)
+    for _ in range((WINDOW_EVENTS - 1) // batch if batch < WINDOW_EVENTS else 0):
+        limit.observe([True] * batch)
+    if batch >= WINDOW_EVENTS:
+        with pytest.raises(TooManyDeadLetters, match="CLV_DEAD_LETTER_LIMIT"):
+            limit.observe([True] * batch)
+    else:
+        with pytest.raises(TooManyDeadLetters):
+            limit.observe([True] * batch)
+            limit.observe([True] * batch)
+
+
+def test_half_of_the_window_is_allowed_and_one_more_is_not() -> None:
+    half = [True, False] * (WINDOW_EVENTS // 2)
+    limit = DeadLetterLimit(0.5)
+    limit.observe(half)
+    limit.observe(half)
+    with pytest.raises(TooManyDeadLetters):
+        limit.observe([True, True])
+
+
+def test_bad_events_leave_the_window_as_good_ones_come() -> None:
+    limit = DeadLetterLimit(0.5)
+    limit.observe([True] * (WINDOW_EVENTS // 2))
+    for _ in range(10):
+        limit.observe([False] * WINDOW_EVENTS)
+    limit.observe([True] * (WINDOW_EVENTS // 2))
+
+
+def test_a_bad_stretch_within_one_large_batch_is_found() -> None:
+    limit = DeadLetterLimit(0.5)
+    flags = [False] * 5_000 + [True] * WINDOW_EVENTS + [False] * 15_000
+    with pytest.raises(TooManyDeadLetters):
+        limit.observe(flags)
