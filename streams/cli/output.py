@@ -57,7 +57,17 @@ def print_json(document: Any) -> None:
     sys.stdout.flush()
 
 
-def money(minor: int, currency: str) -> str:
+def amount(minor: int, currency: str) -> str:
     """An amount as people write it, such as `1,234.50 EUR`."""
     digits = minor_digits(currency)
     return f"{minor / 10**digits:,.{digits}f} {currency}"
+
+
+def share(value: float | None) -> str:
+    """A probability as people write it, such as `12 %`; a dash where there is none."""
+    return "-" if value is None else f"{100 * value:.0f} %"
+
+
+def shortly(time: str | None) -> str:
+    """An RFC 3339 time to the minute, UTC, such as `2026-03-01 09:30`; a dash for none."""
+    return "-" if time is None else time[:16].replace("T", " ")

@@ -1,0 +1,122 @@
+"""`clv show CUSTOMER`: the current score, from Redis."""
+
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from models.score import Score
+from streams.cli.output import AsJson, amount, console, share, shortly
+from streams.complaint import Complaint
+from streams.lookups import Lookups
+from streams.settings import Settings
+
+
+def show(
+    customer: Annotated[str, typer.Argument(metavar="CUSTOMER", help="A customer_id.")],
+    json: AsJson = False,
+) -> None:
+    """Show a customer's current score.
+
+    Ends with exit status 1 where there is no such customer.
+    """
+    lookups = Lookups(Settings.load())
+    found = lookups.score_json(customer)
+    if found is None:
+        raise Complaint(
+            f"There is no score of customer {customer!r} among {lookups.customers():,}: look at "
+            "the spelling, and whether a worker has processed the customer's events."
+        )
+    if json:
+        sys.stdout.buffer.write(found + b"\n")
+        return
+    score = lookups.score(customer)
+    assert score is not None, "found a moment ago"
+    print_score(score, console())
+
+
+def print_score(score: Score, to: Console) -> None:
+    """Print a score for people.
+
+    Args:
+        score: what is printed.
+        to: where.
+    """
+    money = score.currency
+    to.print(
+        f"[bold]Customer {score.customer_id}[/bold] is [bold]{score.tier}[/bold], "
+        f"churn level [bold]{score.churn_level}[/bold]",
+        markup=True,
+    )
+    until = f", until {shortly(score.valid_until)} if silent" if score.valid_until else ""
+    to.print(f"as of {shortly(score.as_of)}{until}; revision {score.revision}", style="dim")
+    to.print(_facts(score, money))
+    to.print(_windows(score, money))
+    if score.engagements:
+        ordered = sorted(score.engagements.items(), key=lambda item: -item[1])
+        to.print("engagements: " + ", ".join(f"{name} {count:,}" for name, count in ordered))
+    to.print(f"model {score.model}, {score.model_version}", style="dim")
+
+
+def _facts(score: Score, money: str) -> Table:
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    for _ in range(2):
+        table.add_column(style="dim")
+        table.add_column(justify="right")
+    rows = (
+        ("total value", amount(score.total_clv_minor, money), "orders", f"{score.orders:,}"),
+        ("  so far", amount(score.historic_clv_minor, money), "refunds", f"{score.refunds:,}"),
+        (
+            "  predicted",
+            amount(score.predicted_clv_minor, money),
+            "first purchase",
+            shortly(score.first_purchase_at),
+        ),
+        (
+            "at risk",
+            amount(score.value_at_risk_minor, money),
+            "last purchase",
+            shortly(score.last_purchase_at),
+        ),
+        (
+            "tier value",
+            amount(score.tier_value_minor, money),
+            "next expected",
+            shortly(score.expected_next_purchase_at),
+        ),
+        (
+            "purchases to come",
+            f"{score.expected_purchases:.1f}",
+            "churn risk",
+            share(score.churn_risk),
+        ),
+        (
+            "value of an order",
+            amount(score.expected_order_value_minor, money),
+            "decline",
+            share(score.activity_decline),
+        ),
+        ("still there", share(score.p_alive), "will buy", share(score.p_active)),
+    )
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _windows(score: Score, money: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("last days")
+    for name in ("orders", "revenue", "engagements"):
+        table.add_column(name, justify="right")
+    windows = score.windows
+    for days, window in (
+        ("7", windows.days_7),
+        ("30", windows.days_30),
+        ("90", windows.days_90),
+        ("365", windows.days_365),
+    ):
+        revenue = amount(window.revenue_minor, money)
+        table.add_row(days, f"{window.orders:,}", revenue, f"{window.engagements:,}")
+    return table

@@ -1,0 +1,78 @@
+"""`clv top`: who is most valuable, and whom to call first, from Redis."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.table import Table
+
+from streams.cli.output import AsJson, amount, console, print_json, shortly
+from streams.complaint import Complaint
+from streams.lookups import Lookups, Ranked
+from streams.settings import Settings
+
+
+class By(StrEnum):
+    """What customers are ranked by."""
+
+    TOTAL = "total"
+    RISK = "risk"
+
+
+def top(
+    by: Annotated[
+        By, typer.Option("--by", help="total: value so far and predicted; risk: value at risk.")
+    ] = By.TOTAL,
+    count: Annotated[
+        int, typer.Option("-n", "--count", min=1, max=100_000, help="How many customers.")
+    ] = 10,
+    json: AsJson = False,
+) -> None:
+    """Rank customers by value, or by the value that their silence has put at risk."""
+    ranked = Lookups(Settings.load()).top(by.value, count)
+    if json:
+        print_json([_document(place, row) for place, row in enumerate(ranked, start=1)])
+    elif ranked:
+        console().print(_table(ranked))
+    else:
+        raise Complaint(
+            "Nobody is ranked yet: publish events and run a worker."
+            if by is By.TOTAL
+            else "Nobody's value is at risk."
+        )
+
+
+def _document(place: int, row: Ranked) -> dict[str, object]:
+    score = None if row.score is None else msgspec.to_builtins(row.score)
+    return {
+        "rank": place,
+        "customer_id": row.customer_id,
+        "value_minor": row.value_minor,
+        "score": score,
+    }
+
+
+def _table(ranked: list[Ranked]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("", justify="right")
+    table.add_column("customer", overflow="ellipsis")
+    for name in ("total", "at risk"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name in ("tier", "churn"):
+        table.add_column(name, overflow="ellipsis")
+    table.add_column("last purchase", no_wrap=True)
+    for place, (customer, _, score) in enumerate(ranked, start=1):
+        if score is None:  # removed between the ranking and the look-up
+            table.add_row(str(place), customer)
+            continue
+        table.add_row(
+            str(place),
+            customer,
+            amount(score.total_clv_minor, score.currency),
+            amount(score.value_at_risk_minor, score.currency),
+            score.tier,
+            score.churn_level,
+            shortly(score.last_purchase_at)[:10],
+        )
+    return table

@@ -1,0 +1,121 @@
+"""Scores and rankings as Redis holds them, for the command line."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final, NamedTuple
+
+import msgspec
+import redis
+
+from models.score import Score
+from streams.complaint import Complaint
+from streams.settings import PREFIX, Settings
+
+RANKINGS: Final = {"total": "rank:total", "risk": "rank:risk"}
+
+
+class RedisAway(Complaint):
+    """Redis does not answer, or refuses; the message says where and what to do."""
+
+
+class Ranked(NamedTuple):
+    """One customer of a ranking; the score is None where it was removed meanwhile."""
+
+    customer_id: str
+    value_minor: int
+    score: Score | None
+
+
+class Lookups:
+    """Reads what the workers wrote. Nothing here writes.
+
+    Args:
+        settings: where Redis is, and with which prefix.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._address = settings.redis_address
+        self._prefix = settings.redis_prefix
+        self._redis = redis.Redis.from_url(
+            settings.redis_url.get_secret_value(), socket_timeout=10, socket_connect_timeout=5
+        )
+        self._decode = msgspec.json.Decoder(Score).decode
+
+    def score_json(self, customer_id: str) -> bytes | None:
+        """A customer's score as it is published; None where there is none.
+
+        Raises:
+            RedisAway: it could not be asked.
+        """
+        with self._reaching():
+            found: Any = self._redis.get(self._score_key(customer_id.encode()))
+        return bytes(found) if found is not None else None
+
+    def score(self, customer_id: str) -> Score | None:
+        """A customer's score; None where there is none.
+
+        Raises:
+            RedisAway: it could not be asked.
+        """
+        found = self.score_json(customer_id)
+        return None if found is None else self._decode(found)
+
+    def top(self, by: str, count: int) -> list[Ranked]:
+        """The first customers of a ranking, those with a value of 0 or less left out.
+
+        Args:
+            by: one of `RANKINGS`.
+            count: how many at most.
+
+        Raises:
+            RedisAway: it could not be asked.
+        """
+        with self._reaching():
+            ranked: Any = self._redis.zrange(
+                self._prefix + RANKINGS[by],
+                "+inf",
+                "(0",
+                desc=True,
+                byscore=True,
+                offset=0,
+                num=count,
+                withscores=True,
+            )
+            found: Any = (
+                self._redis.mget([self._score_key(customer) for customer, _ in ranked])
+                if ranked
+                else []
+            )
+        return [
+            Ranked(customer.decode(), round(value), None if json is None else self._decode(json))
+            for (customer, value), json in zip(ranked, found, strict=True)
+        ]
+
+    def customers(self) -> int:
+        """How many customers have a score.
+
+        Raises:
+            RedisAway: it could not be asked.
+        """
+        with self._reaching():
+            found: Any = self._redis.zcard(self._prefix + RANKINGS["total"])
+        return int(found)
+
+    def _score_key(self, customer: bytes) -> bytes:
+        return self._prefix.encode() + b"score:" + customer
+
+    @contextmanager
+    def _reaching(self) -> Iterator[None]:
+        try:
+            yield
+        except (redis.ConnectionError, redis.TimeoutError) as error:
+            if isinstance(error, redis.AuthenticationError):
+                raise self._refused(error) from error
+            raise RedisAway(
+                f"Redis does not answer at {self._address}: start it, or set {PREFIX}REDIS_URL."
+            ) from error
+        except redis.RedisError as error:
+            raise self._refused(error) from error
+
+    def _refused(self, error: Exception) -> RedisAway:
+        return RedisAway(f"Redis at {self._address} refused: {error}.")
