@@ -1,0 +1,108 @@
+"""What went wrong with Redis: whether to wait, or to say what must be put right."""
+
+from typing import Final
+from urllib.parse import urlsplit
+
+from redis import exceptions
+
+from sinks.sink import Unavailable, Unusable
+
+LONG_PAUSE_S: Final = 1.0
+"""Where Redis answers that it cannot write now, asking ten times a second only costs it time."""
+
+# Answers of a server that may be different later: code, and what people are told.
+_PASSING: Final = {
+    "OOM": "is full: its maxmemory is reached",
+    "READONLY": "is a replica, which cannot be written to",
+    "LOADING": "is still loading its data",
+    "CLUSTERDOWN": "belongs to a cluster that is down",
+    "MASTERDOWN": "is a replica that has lost its primary",
+    "MISCONF": "cannot save its data to disk, and takes no writes until it can",
+    "NOREPLICAS": "takes no writes, as it has too few replicas",
+    "TRYAGAIN": "is moving keys",
+    "BUSY": "is busy with somebody's script",
+    "UNKILLABLE": "is busy with somebody's script",
+}
+
+# redis-py gives some codes a class of their own, and takes them out of the message.
+_CODES: Final = {
+    exceptions.OutOfMemoryError: "OOM",
+    exceptions.ReadOnlyError: "READONLY",
+    exceptions.BusyLoadingError: "LOADING",
+    exceptions.MasterDownError: "MASTERDOWN",
+    exceptions.ClusterDownError: "CLUSTERDOWN",
+    exceptions.TryAgainError: "TRYAGAIN",
+}
+
+_CLUSTER: Final = (
+    exceptions.MovedError,
+    exceptions.AskError,
+    exceptions.ClusterCrossSlotError,
+)
+_DENIED: Final = (
+    exceptions.AuthenticationError,
+    exceptions.AuthenticationWrongNumberOfArgsError,
+    exceptions.AuthorizationError,
+    exceptions.NoPermissionError,
+)
+
+
+def address(url: str) -> str:
+    """Where a Redis URL points to, without user, password and options: for messages."""
+    parts = urlsplit(url)
+    if parts.scheme == "unix":
+        return parts.path
+    return f"{parts.hostname or 'localhost'}:{parts.port or 6379}{parts.path.rstrip('/')}"
+
+
+def explain(error: Exception, where: str) -> Unavailable | Unusable:
+    """What a sink raises for an error of redis-py.
+
+    Args:
+        error: a `RedisError` or `OSError`.
+        where: the server's address.
+
+    Returns:
+        `Unavailable` where waiting can help, else `Unusable`, to be raised from the error.
+    """
+    code = _code(error)
+    if code in _PASSING:
+        return Unavailable(
+            f"Redis at {where} {_PASSING[code]}", code=code.lower(), pause_s=LONG_PAUSE_S
+        )
+    sentence = _sentence(error, code)
+    if sentence:
+        return Unusable(f"Redis at {where} {sentence}")
+    if isinstance(error, (exceptions.TimeoutError, TimeoutError)):
+        return Unavailable(f"Redis at {where} does not answer in time", code="timeout")
+    if isinstance(error, (exceptions.ConnectionError, OSError)):
+        return Unavailable(f"Redis at {where} is away: {error}", code="connection")
+    return Unusable(f"Redis at {where} answers: {error}.")
+
+
+def _sentence(error: Exception, code: str) -> str | None:
+    """What to do about a server that is set up wrong for us; None for any other error."""
+    if isinstance(error, _DENIED) or code in {"NOAUTH", "WRONGPASS"}:
+        return (
+            f"refuses us ({str(error).rstrip('.')}): put a user and password that may read and "
+            "write into CLV_REDIS_URL."
+        )
+    if isinstance(error, _CLUSTER):
+        return (
+            "is a cluster, over which scores and ranks cannot be written in one transaction: let "
+            "CLV_REDIS_URL name a single server, with replicas if need be."
+        )
+    if code == "WRONGTYPE":
+        return (
+            "holds something else under a key that scores, ranks or marks are written to: delete "
+            "that key, or choose another CLV_REDIS_PREFIX."
+        )
+    return None
+
+
+def _code(error: Exception) -> str:
+    for kind, code in _CODES.items():
+        if isinstance(error, kind):
+            return code
+    words = str(error).split(None, 1)
+    return words[0] if words else ""
