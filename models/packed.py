@@ -22,7 +22,7 @@ _FactsT = TypeVar("_FactsT", bound=Facts)
 
 
 class _Packed(Summary, array_like=True, gc=False):
-    """The fields of `Facts`, in the same order, with bytes in place of lists."""
+    """The fields of a state, in the same order, with bytes in place of lists."""
 
     first_at_ms: int = 0
     last_at_ms: int = 0
@@ -41,6 +41,7 @@ class _Packed(Summary, array_like=True, gc=False):
     purchase_ids: bytes = b""
     engagement_ids: bytes = b""
     last_event_id: str = ""
+    silent_s: int = 0
 
 
 _decode_packed = msgspec.msgpack.Decoder(_Packed).decode

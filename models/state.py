@@ -55,7 +55,14 @@ class UnknownVersion(Exception):
 
 
 class State(Facts, array_like=True, gc=False):
-    """All that is stored for one customer: `Summary`, then `Facts`; without a field of its own."""
+    """All that is stored for one customer: `Summary`, then `Facts`, then what is only here.
+
+    Attributes:
+        silent_s: epoch second of the last tier or churn change that silence caused, by which a
+            late event that proves it wrong is told; 0 for none.
+    """
+
+    silent_s: int = 0
 
 
 class _Head(msgspec.Struct, array_like=True):
