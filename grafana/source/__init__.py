@@ -1,0 +1,1 @@
+"""The dashboards' source: `python -m grafana.source.generate` writes `grafana/dashboards/`."""
