@@ -1,0 +1,214 @@
+"""The CSV of transactions: `customer_id,occurred_at,amount[,currency,id,type]`.
+
+Amounts are in major units, as shops export them. Columns may be in any order, others are
+ignored. Every row comes out as what it says or as what is wrong with it: none is dropped.
+"""
+
+import csv
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Final, NamedTuple, TypeVar
+
+from models.money import to_minor
+from models.reasons import Reason
+from streams.complaint import Complaint
+
+REQUIRED: Final = ("customer_id", "occurred_at", "amount")
+OPTIONAL: Final = ("currency", "id", "type")
+TYPES: Final = ("purchase", "refund")
+
+_ID_BYTES_MAX: Final = 256
+_AMOUNT_MINOR_MAX: Final = 10**12
+_CURRENCY_LETTERS: Final = 3
+_MS_DIGITS_MAX: Final = 15
+"""The year 9999 is one of 15 digits."""
+_MS: Final = timedelta(milliseconds=1)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+# Most texts of a file come again: days and prices. Their meaning is kept up to this many.
+_KEPT_MAX: Final = 100_000
+
+Text = TypeVar("Text")
+Meaning = TypeVar("Meaning")
+
+
+class NotTransactions(Complaint):
+    """A file that is no CSV of transactions at all."""
+
+
+class Row(NamedTuple):
+    """One transaction."""
+
+    line: int
+    """Line of the file that it ends on, from 1."""
+    customer_id: str
+    occurred_at_ms: int
+    """Epoch milliseconds UTC."""
+    amount_minor: int
+    """Minor units of `currency`, >= 0; of a refund too."""
+    currency: str
+    id: str
+    """Empty where the file has none."""
+    type: str
+    """`purchase` or `refund`."""
+
+
+class BadRow(NamedTuple):
+    """A row that is no transaction."""
+
+    line: int
+    reason: str
+    """A code, one of `models.reasons.Reason`."""
+    detail: str
+
+
+class _Refused(Exception):
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+def read_rows(lines: Iterable[str], currency: str) -> Iterator[Row | BadRow]:
+    """Read a CSV with a header, one row at a time.
+
+    Args:
+        lines: the text; open files with `newline=""` and `encoding="utf-8-sig"`,
+            `errors="surrogateescape"`, so that one bad byte spoils one row only.
+        currency: ISO 4217 code where the row names none.
+
+    Yields:
+        A `Row`, or a `BadRow` with the reason; blank lines are skipped.
+
+    Raises:
+        NotTransactions: no header, or a required column is not in it.
+    """
+    reader = csv.reader(lines)
+    columns = _columns(reader)
+    count = max(columns.values()) + 1
+    at = [columns.get(name) for name in (*REQUIRED, *OPTIONAL)]
+    customer_at, time_at, amount_at, currency_at, id_at, type_at = at
+    assert customer_at is not None
+    assert time_at is not None
+    assert amount_at is not None
+    time_ms, minor = _kept(_time_ms), _kept(_amount_minor)
+    while True:
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield BadRow(reader.line_num, Reason.BAD_TYPE, f"not a row of a CSV: {error}")
+            continue
+        if not cells:
+            continue
+        line = reader.line_num
+        if len(cells) < count:
+            yield BadRow(line, Reason.MISSING_FIELD, f"{len(cells)} of {count} columns")
+            continue
+        try:
+            of = (currency_at is not None and cells[currency_at].strip()) or currency
+            yield Row(
+                line,
+                _identifier("customer_id", cells[customer_at]),
+                time_ms(cells[time_at]),
+                minor((cells[amount_at], of)),
+                of,
+                _identifier("id", cells[id_at]) if id_at is not None and cells[id_at] else "",
+                _type(cells[type_at]) if type_at is not None else "purchase",
+            )
+        except _Refused as error:
+            yield BadRow(line, error.reason, str(error))
+
+
+def _columns(reader: Iterator[list[str]]) -> dict[str, int]:
+    try:
+        header = [name.strip().lower() for name in next(reader)]
+    except (StopIteration, csv.Error):
+        header = []
+    columns: dict[str, int] = {
+        name: header.index(name) for name in (*REQUIRED, *OPTIONAL) if name in header
+    }
+    missing = [name for name in REQUIRED if name not in columns]
+    if missing:
+        needed = ",".join(REQUIRED)
+        raise NotTransactions(
+            f"the file's first line must name the columns {needed}, separated by commas: "
+            f"{', '.join(missing)} is not there"
+        )
+    return columns
+
+
+def _kept(read: Callable[[Text], Meaning]) -> Callable[[Text], Meaning]:
+    """The function, with its first answers kept: quicker than lru_cache, and as bounded."""
+    kept: dict[Text, Meaning] = {}
+
+    def look_up(text: Text) -> Meaning:
+        meaning = kept.get(text)
+        if meaning is None:
+            meaning = read(text)
+            if len(kept) < _KEPT_MAX:
+                kept[text] = meaning
+        return meaning
+
+    return look_up
+
+
+def _identifier(name: str, text: str) -> str:
+    if not text:
+        raise _Refused(Reason.EMPTY_ID, f"{name} is empty")
+    if text.isascii():
+        size = len(text)
+    else:
+        try:
+            size = len(text.encode())
+        except UnicodeEncodeError:
+            raise _Refused(Reason.BAD_TYPE, f"{name} is not UTF-8") from None
+    if size > _ID_BYTES_MAX:
+        raise _Refused(Reason.ID_TOO_LONG, f"{name} has {size} bytes, over {_ID_BYTES_MAX}")
+    return text
+
+
+def _type(text: str) -> str:
+    kind = text.strip().lower() or "purchase"
+    if kind not in TYPES:
+        raise _Refused(Reason.UNKNOWN_TYPE, f"type {text!r} is neither purchase nor refund")
+    return kind
+
+
+def _time_ms(text: str) -> int:
+    """A date, a time with or without an offset (then UTC), or epoch milliseconds."""
+    text = text.strip()
+    digits = text.removeprefix("-")
+    # Eight digits are a date without its hyphens, in fromisoformat as in many exports.
+    if digits.isdecimal() and len(digits) != len("19970101"):
+        if len(digits) > _MS_DIGITS_MAX:
+            raise _Refused(Reason.BAD_TIME, f"occurred_at {text[:20]!r}… is no time")
+        return int(text)
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise _Refused(Reason.BAD_TIME, f"occurred_at {text!r} is no date or time") from None
+    if at.tzinfo is None:
+        at = at.replace(tzinfo=UTC)
+    return (at - _EPOCH) // _MS
+
+
+def _amount_minor(cell: tuple[str, str]) -> int:
+    text, currency = cell
+    if not (len(currency) == _CURRENCY_LETTERS and currency.isascii() and currency.isupper()):
+        raise _Refused(Reason.BAD_CURRENCY, f"currency {currency!r} is no ISO 4217 code")
+    try:
+        amount = Decimal(text.strip())
+    except InvalidOperation:
+        raise _Refused(Reason.BAD_AMOUNT, f"amount {text!r} is no number") from None
+    if not amount.is_finite():
+        raise _Refused(Reason.BAD_AMOUNT, f"amount {text!r} is no number")
+    if amount < 0:
+        raise _Refused(
+            Reason.BAD_AMOUNT,
+            f"amount {text!r} is negative: a refund is a positive amount of the type refund",
+        )
+    # Compared before it is scaled: 1e999999 would be that many digits of an integer.
+    if amount > _AMOUNT_MINOR_MAX or (minor := to_minor(amount, currency)) > _AMOUNT_MINOR_MAX:
+        raise _Refused(Reason.BAD_AMOUNT, f"amount {text!r} is over 10^12 minor units")
+    return minor
