@@ -1,0 +1,89 @@
+"""Named steps with hysteresis: up at a threshold, down only below threshold times (1 - h).
+
+Where a value alone is known, and not the step that it comes from, two bounds say all: a lower
+one, `up`, the highest step whose threshold is reached, and an upper one, `hold`, the highest step
+that would not be left. Whoever comes from below rises to `up`, from above falls to `hold`, and
+stays in between: so bounds are found for a whole batch at once, and chains are three comparisons.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Indices = NDArray[np.intp]
+
+LOWEST: Final = 0
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """Steps, lowest first.
+
+    Attributes:
+        names: of the steps; at least one.
+        rises: (k,) threshold from which a step is entered; that of the lowest is only published.
+        falls: (k,) threshold below which a step is left; -inf for the lowest.
+    """
+
+    names: tuple[str, ...]
+    rises: Floats
+    falls: Floats
+
+    @classmethod
+    def of(cls, steps: Sequence[tuple[str, float]], hysteresis: float) -> "Ladder":
+        """The ladder of (name, threshold), ascending.
+
+        Args:
+            steps: names and thresholds, ascending.
+            hysteresis: share h in [0, 1).
+        """
+        rises = np.array([threshold for _, threshold in steps], dtype=np.float64)
+        # A threshold below 0 would be left above where it was entered.
+        falls = np.minimum(rises, rises * (1.0 - hysteresis))
+        falls[LOWEST] = -np.inf
+        return cls(tuple(name for name, _ in steps), rises, falls)
+
+    def bounds(self, values: Floats) -> tuple[Indices, Indices]:
+        """The lowest and the highest step that each value allows.
+
+        Args:
+            values: (n,) in the unit of the thresholds.
+
+        Returns:
+            (n,) `up` and (n,) `hold`, with up <= hold.
+        """
+        up = np.searchsorted(self.rises[1:], values, side="right")
+        hold = np.searchsorted(self.falls[1:], values, side="right")
+        return up, hold
+
+    def index(self, name: str) -> int | None:
+        """The step of that name; None where there is none (a tier that was renamed)."""
+        return self.names.index(name) if name in self.names else None
+
+    def crossed(self, before: int | None, after: int) -> float:
+        """The threshold that a change to `after` crossed last.
+
+        Args:
+            before: the step that is left, None for a first score.
+            after: the step that is entered.
+        """
+        if before is None or after > before:
+            return float(self.rises[after])
+        return float(self.falls[after + 1])
+
+
+def settle(before: int | None, up: int, hold: int) -> int:
+    """The step after a value with those bounds.
+
+    Args:
+        before: the step until now, None for a first score.
+        up: lowest step that the value allows.
+        hold: highest step that the value allows.
+    """
+    if before is None or before < up:
+        return up
+    return min(before, hold)

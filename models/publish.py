@@ -1,0 +1,185 @@
+"""From a customer's last row to what is published of it, and what is stored."""
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.batch import Customer
+from models.deadlines import Due
+from models.events import ENGAGEMENT_TYPES
+from models.fact_rows import Int64s
+from models.ladder import Floats
+from models.population import Population
+from models.purchases import model_for
+from models.score import SCHEMA, Score, Window, Windows, encode_all
+from models.state import State, encode
+from models.times import MS_MAX, MS_PER_DAY, MS_PER_S, rfc3339
+from models.valuation import Figures, Valuation
+from models.windows import WINDOWS_DAYS, WindowRows
+
+PROBABILITY_DIGITS: Final = 6
+_DAYS_DIGITS: Final = 6  # a tenth of a second
+
+_SECOND_MAX: Final = 2**32 - 1  # what the state has room for: the year 2106
+_LIKELY_THERE: Final = 0.5  # below it, a next purchase is rather not expected
+
+
+class Publication(NamedTuple):
+    """What is published of customers; lists, one entry a customer.
+
+    Attributes:
+        scores: JSON.
+        total_minor: total value, minor units.
+        at_risk_minor: value at risk, minor units.
+        predicted_minor: predicted value, minor units.
+    """
+
+    scores: list[bytes]
+    total_minor: list[int]
+    at_risk_minor: list[int]
+    predicted_minor: list[int]
+
+
+def publication(
+    valuation: Valuation, customers: Sequence[Customer], figures: Figures, due: Due
+) -> Publication:
+    """The scores of customers, whose states hold revision, tier and level as published.
+
+    Args:
+        valuation: of the rows' facts.
+        customers: (n,) with their states after the row that is published.
+        figures: (n,) of that row.
+        due: (n,) when silence makes them due.
+    """
+    rules, facts = valuation.rules, valuation.facts
+    policy = rules.policy
+    rows = figures.rows
+    bought = facts.bought[rows]
+    count = len(customers)
+    states = [customer.state for customer in customers]
+    historic = facts.historic_minor[rows]
+    predicted = floored(figures.predicted)
+    at_risk = floored(figures.at_risk)
+    total = (historic + predicted).tolist()
+    scores = map(
+        Score,
+        [SCHEMA] * count,
+        [customer.key.decode() for customer in customers],
+        [state.revision for state in states],
+        rfc3339(figures.at_ms),
+        _times(due.valid_until_ms, due.valid_until_ms <= MS_MAX),
+        [policy.currency] * count,
+        [state.tier for state in states],
+        [state.churn_level for state in states],
+        _probabilities(1.0 - figures.p_active, bought),
+        np.round(figures.decline, PROBABILITY_DIGITS).tolist(),
+        _probabilities(figures.p_alive, bought),
+        _probabilities(figures.p_active, bought),
+        np.round(figures.expected_purchases, PROBABILITY_DIGITS).tolist(),
+        floored(facts.order_value[rows]).tolist(),
+        historic.tolist(),
+        predicted.tolist(),
+        total,
+        floored(figures.tier_value).tolist(),
+        at_risk.tolist(),
+        [state.orders for state in states],
+        [state.refunds for state in states],
+        facts.frequency[rows].astype(np.int64).tolist(),
+        np.round(facts.recency_days[rows], _DAYS_DIGITS).tolist(),
+        np.round(figures.age_days, _DAYS_DIGITS).tolist(),
+        _times(facts.first_ms[rows], bought),
+        _times(facts.last_ms[rows], bought),
+        _next_purchases(valuation, figures, bought),
+        _windows(valuation, states, figures.at_ms),
+        [_engagements(state.engagement_counts) for state in states],
+        [policy.params.name] * count,
+        [policy.params.version] * count,
+    )
+    return Publication(encode_all(scores), total, at_risk.tolist(), predicted.tolist())
+
+
+def floored(values: Floats) -> Int64s:
+    """Money as it is published: whole minor units, rounded down (see `tiers.tier_value`)."""
+    whole: Int64s = np.floor(values).astype(np.int64)
+    return whole
+
+
+def deadline_seconds(look_ms: Floats) -> list[int]:
+    """Instants in epoch ms, inf for never, as `State.deadline_s` has them: rounded down."""
+    ahead = np.isfinite(look_ms)
+    seconds = np.where(ahead, look_ms, 0.0) // MS_PER_S
+    # A second that has passed already is none that can be "never".
+    whole: list[int] = np.clip(seconds, ahead, _SECOND_MAX).astype(np.int64).tolist()
+    return whole
+
+
+def store(customer: Customer, deadline_s: int, predicted_minor: int, at_risk_minor: int) -> bytes:
+    """The state after a score was published, encoded."""
+    state = customer.state
+    state.deadline_s = deadline_s
+    state.as_of_ms = customer.as_of_ms
+    state.predicted_minor = predicted_minor
+    state.at_risk_minor = at_risk_minor
+    state.silent_s = customer.silent_s
+    return encode(state)
+
+
+def count_change(population: Population, customer: Customer) -> None:
+    """Adds what a stored customer's new score changes in the population."""
+    state, was = customer.state, customer.was
+    if was is not None:
+        tier, level, historic_minor, predicted_minor, at_risk_minor = was
+        population.add(-1, tier, level, historic_minor, predicted_minor)
+        population.at_risk_minor -= at_risk_minor
+    population.add(1, state.tier, state.churn_level, state.historic_minor, state.predicted_minor)
+    population.at_risk_minor += state.at_risk_minor
+
+
+def _probabilities(values: Floats, known: NDArray[np.bool_]) -> list[float | None]:
+    rounded: list[float | None] = np.round(values, PROBABILITY_DIGITS).tolist()
+    for index in np.flatnonzero(~known).tolist():
+        rounded[index] = None
+    return rounded
+
+
+def _times(at_ms: Int64s | Floats, known: NDArray[np.bool_]) -> list[str | None]:
+    texts: list[str | None] = list(rfc3339(np.where(known, at_ms, 0).astype(np.int64)))
+    for index in np.flatnonzero(~known).tolist():
+        texts[index] = None
+    return texts
+
+
+def _next_purchases(
+    valuation: Valuation, figures: Figures, bought: NDArray[np.bool_]
+) -> list[str | None]:
+    params = valuation.rules.policy.params
+    wait_days = model_for(params).expected_next_purchase_days(
+        params, valuation.facts.frequency[figures.rows], figures.age_days
+    )
+    at_ms = figures.at_ms + wait_days * MS_PER_DAY
+    expected = bought & (figures.p_alive >= _LIKELY_THERE) & (at_ms <= MS_MAX)
+    return _times(at_ms, expected)
+
+
+def _windows(valuation: Valuation, states: Sequence[State], at_ms: Int64s) -> list[Windows]:
+    rows = WindowRows()
+    for state, today in zip(states, valuation.rules.days.day_array(at_ms).tolist(), strict=True):
+        rows.add(state, today)
+    sums = rows.sums()
+    # One column a length: orders, revenue, engagements.
+    columns = [
+        map(
+            Window,
+            sums.orders[:, column].tolist(),
+            sums.revenue_minor[:, column].tolist(),
+            sums.engagements[:, column].tolist(),
+        )
+        for column in range(len(WINDOWS_DAYS))
+    ]
+    return list(map(Windows, *columns))
+
+
+def _engagements(counts: dict[int, int]) -> dict[str, int]:
+    return {ENGAGEMENT_TYPES[index]: counts[index] for index in sorted(counts)}

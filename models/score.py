@@ -1,0 +1,111 @@
+"""The current score of a customer, as `clv.scores` and Redis hold it."""
+
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+
+SCHEMA: Final = 1
+
+
+class Window(msgspec.Struct, frozen=True, gc=False):
+    """What happened in the last days, today included.
+
+    Attributes:
+        orders: purchases.
+        revenue_minor: purchases less refunds, minor units.
+        engagements: engagements of all types.
+    """
+
+    orders: int
+    revenue_minor: int
+    engagements: int
+
+
+class Windows(msgspec.Struct, frozen=True, gc=False):
+    """Windows of whole days, by their lengths."""
+
+    days_7: Window = msgspec.field(name="7")
+    days_30: Window = msgspec.field(name="30")
+    days_90: Window = msgspec.field(name="90")
+    days_365: Window = msgspec.field(name="365")
+
+
+class Score(msgspec.Struct, frozen=True, gc=False):
+    """All that is said of a customer at `as_of`; money in minor units, rounded down.
+
+    Attributes:
+        schema: version of this message.
+        customer_id: the Kafka key.
+        revision: number of the customer's scores so far; only grows.
+        as_of: event time that the score is true for.
+        valid_until: when silence alone would next change tier or churn level, or earlier; null
+            for never.
+        currency: of all amounts.
+        tier: name.
+        churn_level: name.
+        churn_risk: 1 - p_active.
+        activity_decline: share of the p_active right after the last purchase that is gone.
+        p_alive: probability that the customer is there still.
+        p_active: probability of a purchase within the horizon.
+        expected_purchases: within the horizon, discounted.
+        expected_order_value_minor: of the next order.
+        historic_clv_minor: lifetime revenue net of refunds.
+        predicted_clv_minor: expected value of the purchases within the horizon, discounted.
+        total_clv_minor: historic and predicted.
+        tier_value_minor: what the tier follows.
+        value_at_risk_minor: predicted value that silence has put at stake.
+        orders: purchases of the lifetime.
+        refunds: refunds of the lifetime.
+        frequency: distinct purchase days less one.
+        recency_days: from first to last purchase.
+        age_days: from first purchase to `as_of`.
+        first_purchase_at: null without one.
+        last_purchase_at: null without one.
+        expected_next_purchase_at: median, given that the customer is there; null without a
+            purchase, where p_alive is below .5, and beyond the year 9999.
+        windows: what happened lately.
+        engagements: counts of the lifetime, by type.
+        model: names of the models.
+        model_version: of their parameters.
+    """
+
+    schema: int
+    customer_id: str
+    revision: int
+    as_of: str
+    valid_until: str | None
+    currency: str
+    tier: str
+    churn_level: str
+    churn_risk: float | None
+    activity_decline: float
+    p_alive: float | None
+    p_active: float | None
+    expected_purchases: float
+    expected_order_value_minor: int
+    historic_clv_minor: int
+    predicted_clv_minor: int
+    total_clv_minor: int
+    tier_value_minor: int
+    value_at_risk_minor: int
+    orders: int
+    refunds: int
+    frequency: int
+    recency_days: float
+    age_days: float
+    first_purchase_at: str | None
+    last_purchase_at: str | None
+    expected_next_purchase_at: str | None
+    windows: Windows
+    engagements: dict[str, int]
+    model: str
+    model_version: str
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+def encode_all(scores: Iterable[Score]) -> list[bytes]:
+    """Each score as JSON."""
+    return [_encode(score) for score in scores]

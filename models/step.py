@@ -1,0 +1,251 @@
+"""The pure batch: from stored states and events, or a tick, to all that is to be published.
+
+Nothing is read but what is passed, nothing is changed but what is returned: a batch that could
+not be committed is simply stepped again. One event at a time and any batching agree.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from models.announce import CAUSES, announce
+from models.batch import NONE, Batch, Customer, Read
+from models.chain import Looks, follow
+from models.changes import Change
+from models.deadlines import Due, Published, due, is_stale
+from models.events import BadEvent, Event, Kind
+from models.ladder import Indices
+from models.policy import Policy
+from models.population import Population
+from models.publish import count_change, deadline_seconds, publication, store
+from models.times import MS_PER_S
+from models.valuation import Figures, Rules, Valuation
+
+_ENGAGEMENT: Final = int(Kind.ENGAGEMENT)
+
+
+@dataclass
+class Step:
+    """What a batch leads to: everything that is to be published and remembered.
+
+    Attributes:
+        now_ms: the partition's time afterwards.
+        states: encoded states by customer.
+        scores: customer and score JSON, one for each customer that got a new score.
+        ranks: customer, total value and value at risk in minor units; in the same order.
+        tier_changes: in the order in which they happened to each customer.
+        churn_changes: the same.
+        deadlines: customer and epoch second at which it must be looked at; 0 for never.
+        outcomes: events by input ("purchases", "engagements") and outcome.
+        refused: index of an event, and why the facts could not take it.
+        causes: published scores by what caused them.
+        population: differences that the batch makes.
+    """
+
+    now_ms: int
+    states: dict[bytes, bytes] = field(default_factory=dict)
+    scores: list[tuple[bytes, bytes]] = field(default_factory=list)
+    ranks: list[tuple[bytes, int, int]] = field(default_factory=list)
+    tier_changes: list[Change] = field(default_factory=list)
+    churn_changes: list[Change] = field(default_factory=list)
+    deadlines: list[tuple[bytes, int]] = field(default_factory=list)
+    outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
+    refused: list[tuple[int, BadEvent]] = field(default_factory=list)
+    causes: Counter[str] = field(default_factory=Counter)
+    population: Population = field(default_factory=Population)
+
+
+class Rescored(NamedTuple):
+    """A score as it was published.
+
+    Attributes:
+        customer: Kafka key.
+        score: JSON.
+        total_minor: total value, minor units.
+        at_risk_minor: value at risk, minor units.
+    """
+
+    customer: bytes
+    score: bytes
+    total_minor: int
+    at_risk_minor: int
+
+
+def step(policy: Policy, read: Read, events: Sequence[tuple[Event, int]], now_ms: int) -> Step:
+    """Applies events.
+
+    Args:
+        policy: the rules.
+        read: encoded state by customer, None for none.
+        events: checked events, each with its record's Kafka timestamp in ms, in order.
+        now_ms: the partition's time before, epoch ms.
+    """
+    batch = Batch(Rules.of(policy), read, now_ms)
+    result = Step(now_ms)
+    for index, (event, timestamp_ms) in enumerate(events):
+        kind = "engagements" if event.kind == _ENGAGEMENT else "purchases"
+        try:
+            outcome = batch.apply(event, timestamp_ms)
+        except BadEvent as refusal:
+            result.refused.append((index, refusal))
+            continue
+        result.outcomes[kind, outcome.value] += 1
+    result.now_ms = batch.now_ms
+    if batch.who:
+        _score(batch, result, [c for c in batch.customers.values() if c.last_row != NONE])
+    return result
+
+
+def silence(policy: Policy, read: Read, due_now: Sequence[bytes], now_ms: int) -> Step:
+    """Applies a tick: looks at customers whose deadlines have come.
+
+    Args:
+        policy: the rules.
+        read: encoded state by customer, None for none.
+        due_now: customers, each once.
+        now_ms: the partition's time, epoch ms.
+
+    Returns:
+        New scores of those whom silence moved or whose score was stale; for all others no more
+        than a deadline.
+    """
+    batch = Batch(Rules.of(policy), read, now_ms)
+    result = Step(now_ms)
+    for key in due_now:
+        if read(key) is None:
+            result.deadlines.append((key, 0))
+            continue
+        customer = batch.customer(key)
+        deadline_s = customer.state.deadline_s
+        if deadline_s == 0 or deadline_s * MS_PER_S > now_ms:
+            result.deadlines.append((key, deadline_s))
+            continue
+        batch.look(customer)
+    if batch.who:
+        _refresh(batch, result)
+    return result
+
+
+def rescore(policy: Policy, states: Iterable[tuple[bytes, bytes]]) -> list[Rescored]:
+    """The scores of stored customers, byte by byte as they were published.
+
+    Args:
+        policy: the rules, the same as then.
+        states: customers and their encoded states.
+    """
+    stored = dict(states)
+    batch = Batch(Rules.of(policy), stored.get, 0)
+    for key in stored:
+        batch.look(batch.customer(key))
+    if not batch.who:
+        return []
+    valuation = Valuation(batch.rules, batch.facts.columns(policy.params))
+    looks = Looks(batch, valuation)
+    for customer, up, level in zip(
+        batch.who,
+        batch.rules.tiers.bounds(looks.figures.tier_value)[0].tolist(),
+        batch.rules.levels.bounds(looks.figures.decline)[0].tolist(),
+        strict=True,
+    ):
+        customer.tier = up if customer.tier is None else customer.tier
+        customer.level = level if customer.level is None else customer.level
+    when = due(valuation, looks.figures, *_steps(batch.who))
+    told = publication(valuation, batch.who, looks.figures, when)
+    return [
+        Rescored(customer.key, score, total, at_risk)
+        for customer, score, total, at_risk in zip(
+            batch.who, told.scores, told.total_minor, told.at_risk_minor, strict=True
+        )
+    ]
+
+
+def _score(batch: Batch, result: Step, customers: list[Customer]) -> None:
+    """Follows the batch's rows, and publishes the last one of each customer."""
+    valuation = Valuation(batch.rules, batch.facts.columns(batch.rules.policy.params))
+    looks = Looks(batch, valuation)
+    moves = follow(batch, valuation, looks)
+    result.tier_changes, result.churn_changes = announce(batch, valuation, looks, moves)
+    last = np.array([customer.last_row for customer in customers], dtype=np.intp)
+    figures = looks.figures.take(last)
+    when = due(valuation, figures, *_steps(customers))
+    for customer in customers:
+        event = batch.events[customer.last_row]
+        assert event is not None, "each row of a step has its event"
+        result.causes[CAUSES[event.kind]] += 1
+    _publish(result, valuation, customers, figures, when)
+
+
+def _refresh(batch: Batch, result: Step) -> None:
+    """Publishes whom silence moved or made stale, and looks ahead for the others."""
+    valuation = Valuation(batch.rules, batch.facts.columns(batch.rules.policy.params))
+    looks = Looks(batch, valuation)
+    moves = follow(batch, valuation, looks)
+    result.tier_changes, result.churn_changes = announce(batch, valuation, looks, moves)
+    figures = looks.figures.take(np.arange(len(batch.who)))
+    published = Published(
+        valuation.p_active(
+            figures.rows,
+            np.maximum(np.array(batch.silent_from_ms, dtype=np.int64), valuation.facts.last_ms),
+        ),
+        np.array([customer.state.predicted_minor for customer in batch.who], dtype=np.int64),
+    )
+    new = is_stale(valuation, figures, published)
+    new[[move.row for move in moves]] = True
+    fresh = np.flatnonzero(new)
+    customers = [batch.who[row] for row in fresh.tolist()]
+    if customers:
+        for customer in customers:
+            customer.state.revision += 1
+        part = looks.figures.take(fresh)
+        result.causes["silence"] += len(customers)
+        _publish(result, valuation, customers, part, due(valuation, part, *_steps(customers)))
+    kept = np.flatnonzero(~new)
+    if kept.size:
+        customers = [batch.who[row] for row in kept.tolist()]
+        when = due(
+            valuation,
+            looks.figures.take(kept),
+            *_steps(customers),
+            Published(published.p_active[kept], published.predicted_minor[kept]),
+        )
+        seconds = deadline_seconds(when.look_ms)
+        result.deadlines += [(c.key, s) for c, s in zip(customers, seconds, strict=True)]
+
+
+def _publish(
+    result: Step, valuation: Valuation, customers: list[Customer], figures: Figures, when: Due
+) -> None:
+    tiers, levels = valuation.rules.tiers.names, valuation.rules.levels.names
+    for customer in customers:
+        assert customer.tier is not None, "every row leads to a tier"
+        assert customer.level is not None, "every row leads to a level"
+        customer.state.tier = tiers[customer.tier]
+        customer.state.churn_level = levels[customer.level]
+    told = publication(valuation, customers, figures, when)
+    columns = zip(
+        customers,
+        told.scores,
+        told.total_minor,
+        told.predicted_minor,
+        told.at_risk_minor,
+        deadline_seconds(when.look_ms),
+        strict=True,
+    )
+    for customer, score, total_minor, predicted_minor, at_risk_minor, deadline_s in columns:
+        key = customer.key
+        result.states[key] = store(customer, deadline_s, predicted_minor, at_risk_minor)
+        result.scores.append((key, score))
+        result.ranks.append((key, total_minor, at_risk_minor))
+        result.deadlines.append((key, deadline_s))
+        count_change(result.population, customer)
+
+
+def _steps(customers: Sequence[Customer]) -> tuple[Indices, Indices]:
+    """Tiers and levels of customers, all of whom have one."""
+    return (
+        np.array([customer.tier for customer in customers], dtype=np.intp),
+        np.array([customer.level for customer in customers], dtype=np.intp),
+    )
