@@ -118,4 +118,4 @@ class Lookups:
             raise self._refused(error) from error
 
     def _refused(self, error: Exception) -> RedisAway:
-        return RedisAway(f"Redis at {self._address} refused: {error}.")
+        return RedisAway(f"Redis at {self._address} refused: {str(error).rstrip('.')}.")

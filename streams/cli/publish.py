@@ -4,7 +4,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
@@ -13,6 +13,7 @@ import typer
 from streams.cli.output import AsJson
 from streams.cli.sending import Source, report, send, validate
 from streams.complaint import Complaint
+from streams.csv_lines import csv_lines
 from streams.event_lines import Router
 from streams.settings import Settings
 
@@ -51,7 +52,9 @@ def publish(
     started = time.monotonic()
     router = Router(settings, refuse_bad=refuse_bad)
     with _opened(file) as stream:
-        source = _source(stream, router, settings, csv=csv or file.lower().endswith(".csv"))
+        source = _source(
+            stream, router, settings.currency, csv=csv or file.lower().endswith(".csv")
+        )
         if dry_run:
             validate(router, source)
         else:
@@ -69,18 +72,18 @@ def _opened(file: str) -> Iterator[BinaryIO]:
     if file == _STDIN:
         yield sys.stdin.buffer
         return
-    try:
-        stream = Path(file).open("rb")
-    except OSError as error:
-        raise Complaint(f"{file} cannot be read: {error.strerror}.") from error
-    with stream:
+    with ExitStack() as stack:
+        try:
+            stream = stack.enter_context(Path(file).open("rb"))
+        except OSError as error:
+            raise Complaint(f"{file} cannot be read: {error.strerror}.") from error
         yield stream
 
 
-def _source(stream: BinaryIO, router: Router, settings: Settings, *, csv: bool) -> Source:
-    size = os.fstat(stream.fileno()).st_size or None if stream.seekable() else None
-    lines = _numbered(stream)
-    return Source(lines, size, stream.tell if stream.seekable() else lambda: 0)
+def _source(stream: BinaryIO, router: Router, currency: str, *, csv: bool) -> Source:
+    size = os.fstat(stream.fileno()).st_size if stream.seekable() else None
+    lines = csv_lines(stream, currency, router.tally) if csv else _numbered(stream)
+    return Source(lines, size or None, stream.tell if size else lambda: 0)
 
 
 def _numbered(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from models.score import Score
@@ -46,8 +47,9 @@ def print_score(score: Score, to: Console) -> None:
     """
     money = score.currency
     to.print(
-        f"[bold]Customer {score.customer_id}[/bold] is [bold]{score.tier}[/bold], "
-        f"churn level [bold]{score.churn_level}[/bold]",
+        f"[bold]Customer {escape(score.customer_id)}[/bold] is "
+        f"[bold]{escape(score.tier)}[/bold], "
+        f"churn level [bold]{escape(score.churn_level)}[/bold]",
         markup=True,
     )
     until = f", until {shortly(score.valid_until)} if silent" if score.valid_until else ""

@@ -9,7 +9,7 @@ from streams import kafka, topics
 from streams.cli.output import AsJson, console, print_json
 from streams.settings import Settings
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
 
 
 @app.command()
