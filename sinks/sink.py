@@ -16,10 +16,9 @@ Writing a batch again changes nothing, also where the first attempt had worked.
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from models.step import Step
+from models.step import Step
 
 PAUSE_S: float = 0.1
 """Shortest wait before a repetition, where the dependency gives no reason for a longer one."""
@@ -73,7 +72,7 @@ class Committed:
     """
 
     partition: int
-    step: "Step"
+    step: Step
     prior_mark: int
     mark: int
 

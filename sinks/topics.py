@@ -10,16 +10,14 @@ Source: CloudEvents 1.0.2, and its Kafka protocol binding, section 3.2.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 
 from models.changes import Change
+from models.step import Step
 from models.times import rfc3339
 from sinks.record import Output, Record
-
-if TYPE_CHECKING:
-    from models.step import Step
 
 SCORE_TYPE: Final = "clv.score.v1"
 TIER_CHANGE_TYPE: Final = "clv.tier-changed.v1"
@@ -53,7 +51,7 @@ class OutputTopics:
     churn_changes: str = "clv.churn-risk"
     source: str = "/clv"
 
-    def of(self, step: "Step", partition: int) -> list[Output]:
+    def of(self, step: Step, partition: int) -> list[Output]:
         """What a step publishes, for the partition that its customers belong to.
 
         Args:
