@@ -102,8 +102,8 @@ def replay_(
     side.print(f"dead letters {done}: {counts['replayed']:,}")
     if counts["truncated"]:
         side.print(
-            f"cut at 64 KiB, so not replayed: {counts['truncated']:,} (publish the originals again, "
-            "or give whole values by --repaired)"
+            f"cut at 64 KiB, so not replayed: {counts['truncated']:,} (publish the originals "
+            "again, or give whole values by --repaired)"
         )
 
 

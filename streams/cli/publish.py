@@ -21,7 +21,9 @@ _STDIN = "-"
 
 
 def publish(
-    file: Annotated[str, typer.Argument(help="A .csv file, or JSON lines; - for stdin.")],
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="A .csv file, or JSON lines; - for stdin.")
+    ],
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what could not be read; no Kafka needed.")
     ] = False,
@@ -29,14 +31,14 @@ def publish(
         bool,
         typer.Option(
             "--refuse-bad",
-            help="Leave out JSON lines that are no events, and end with exit status 1. Without "
-            "it they are published as they are: the worker puts them into clv.dead-letters, from "
-            "where they can be replayed.",
+            help="Leave out JSON lines that are no events. Without it they are published as they "
+            "are, and the worker makes them dead letters.",
         ),
     ] = False,
     csv: Annotated[bool, typer.Option("--csv", help="Read stdin, or any file, as CSV.")] = False,
     rate: Annotated[
-        float | None, typer.Option("--rate", min=0.1, help="Lines a second; default: all at once.")
+        float | None,
+        typer.Option("--rate", metavar="N", min=0.1, help="Lines a second; default: all at once."),
     ] = None,
     json: AsJson = False,
 ) -> None:
@@ -46,15 +48,16 @@ def publish(
     units. A row without an id gets one that is made of its content, so that publishing the same
     file twice adds nothing (as far back as a customer's last 64 purchases).
 
-    Nothing is left out in silence: what could not be read is counted and named.
+    Nothing is left out in silence: what could not be read is counted and named, and the exit
+    status is 1 where something was left out.
     """
     settings = Settings.load()
     started = time.monotonic()
-    router = Router(settings, refuse_bad=refuse_bad)
+    is_csv = csv or file.lower().endswith(".csv")
+    # A row of a CSV is no event yet, so there is nothing that a dead letter could keep.
+    router = Router(settings, refuse_bad=refuse_bad or is_csv)
     with _opened(file) as stream:
-        source = _source(
-            stream, router, settings.currency, csv=csv or file.lower().endswith(".csv")
-        )
+        source = _source(stream, router, settings.currency, csv=is_csv)
         if dry_run:
             validate(router, source)
         else:

@@ -83,6 +83,7 @@ def _shown(
 def report(tally: Tally, seconds: float, *, json: bool, dry_run: bool) -> None:
     """Say what became of the lines: on stdout as JSON, or on stderr for people."""
     bad = sum(tally.bad.values())
+    first_bad = sorted(tally.first_bad)
     if json:
         print_json(
             {
@@ -90,13 +91,13 @@ def report(tally: Tally, seconds: float, *, json: bool, dry_run: bool) -> None:
                 "published": {} if dry_run else dict(tally.published),
                 "bad": bad,
                 "reasons": dict(tally.bad),
-                "first_bad": [line._asdict() for line in tally.first_bad],
+                "first_bad": [line._asdict() for line in first_bad],
                 "seconds": round(seconds, 3),
             }
         )
         return
     side = side_console()
-    for line in tally.first_bad:
+    for line in first_bad:
         side.print(f"line {line.number}: {line.reason}: {line.detail}", markup=False)
     if bad > len(tally.first_bad):
         side.print(f"… and {bad - len(tally.first_bad):,} more")

@@ -60,7 +60,7 @@ def simulate(
     ] = None,
     publish: Annotated[bool, typer.Option("--publish", help="Publish them to Kafka.")] = False,
     rate: Annotated[
-        float | None, typer.Option(min=0.1, help="With --publish: lines a second.")
+        float | None, typer.Option(min=0.1, metavar="N", help="With --publish: lines a second.")
     ] = None,
     json: Annotated[
         bool, typer.Option("--json", help="With --publish: say what was published as JSON.")
