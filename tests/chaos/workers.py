@@ -1,0 +1,108 @@
+"""Workers as an orchestrator runs them: a few slots, each restarted when its process ends."""
+
+import re
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from streams.embedded.child import Child
+
+# What the log says when a worker reaches a moment at which it is most fragile.
+MOMENTS = {
+    "assigned": re.compile(rb"generation \d+"),
+    "recovered": re.compile(rb"lane \d+: ready"),
+    "stopping": re.compile(rb"stopping:"),
+}
+STOP_S_MAX = 45.0
+
+
+def command() -> list[str]:
+    """The worker that is installed beside this Python."""
+    return [str(Path(sys.executable).parent / "clv"), "worker"]
+
+
+class Slot:
+    """The place of one worker: its name in the group, its log, its process.
+
+    Attributes:
+        wanted: whether an orchestrator would keep a worker here.
+        paused: whether its process is frozen.
+        expected: how we asked the process to end; None where we did not.
+        reached: the moments that the log told of since the process began.
+    """
+
+    def __init__(
+        self, number: int, env: Mapping[str, str], folder: Path, argv: Sequence[str]
+    ) -> None:
+        self.number = number
+        self.name = f"worker {number}"
+        self.log = folder / f"worker-{number}.log"
+        self.wanted = self.paused = False
+        self.expected: str | None = None
+        self.reached: set[str] = set()
+        self.asked_s = 0.0
+        self.started_s = 0.0
+        self.restart_s = 0.0
+        self._read = 0
+        own = {**env, "CLV_INSTANCE": f"slot-{number}", "CLV_METRICS_PORT": "0"}
+        self._argv = ["/usr/bin/env", *(f"{k}={v}" for k, v in own.items()), *argv]
+        self._child: Child | None = None
+
+    @property
+    def running(self) -> bool:
+        return self._child is not None and self._child.running
+
+    def start(self) -> None:
+        self._child = Child(self.name, self._argv, self.log)
+        self.expected, self.paused, self.reached = None, False, set()
+        self.started_s = time.monotonic()
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        if self._child is not None and self.running:
+            self.expected, self.paused = "kill -9", False
+            self._child.kill()
+
+    def terminate(self) -> None:
+        """SIGTERM; the process ends when it is done."""
+        if self._child is not None and self.running:
+            self.resume()
+            self.expected, self.asked_s = "SIGTERM", time.monotonic()
+            self._child._process.terminate()
+
+    def pause(self) -> None:
+        if self._child is not None and self.running:
+            self._child.pause()
+            self.paused = True
+
+    def resume(self) -> None:
+        if self._child is not None and self.paused:
+            self._child.resume()
+            self.paused = False
+
+    def ended(self) -> int | None:
+        """The exit status of a process that has ended since it was started; told once."""
+        if self._child is None or self._child.running:
+            return None
+        status = self._child._process.returncode
+        self._child.kill()  # ends what watches over it
+        self._child = None
+        return status
+
+    def moments(self) -> set[str]:
+        """What the log tells since the last call."""
+        if not self.log.exists():
+            return set()
+        with self.log.open("rb") as log:
+            log.seek(self._read)
+            fresh = log.read()
+        self._read += len(fresh)
+        seen = {name for name, pattern in MOMENTS.items() if pattern.search(fresh)}
+        self.reached |= seen
+        return seen
+
+    def last_line(self) -> str:
+        """The last line of the log that says something."""
+        lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
+        return next((line for line in reversed(lines) if line.strip()), "")

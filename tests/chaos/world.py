@@ -1,0 +1,166 @@
+"""All that a fault run consists of, and what has to happen when."""
+
+import heapq
+import itertools
+import random
+import signal
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from tests.chaos.workers import STOP_S_MAX, Slot
+from tests.servers.kafka import Kafka
+from tests.servers.redis import Redis
+
+SLOTS = 4
+
+
+class World:
+    """Servers, worker slots, a calendar of what is to be done, and a timeline of what was.
+
+    Attributes:
+        faults: how often each fault was injected.
+        exits: how processes ended that we did not kill, with their last words.
+        crashes: exits that no fault explains.
+    """
+
+    def __init__(
+        self,
+        kafka: Kafka,
+        redis: Redis,
+        rng: random.Random,
+        folder: Path,
+        env: Mapping[str, str],
+        argv: Sequence[str],
+    ) -> None:
+        self.kafka, self.redis, self.rng, self.folder = kafka, redis, rng, folder
+        self.slots = [Slot(number, env, folder, argv) for number in range(SLOTS)]
+        self.faults: Counter[str] = Counter()
+        self.exits: Counter[str] = Counter()
+        self.crashes: list[str] = []
+        self.timeline: list[tuple[float, str]] = []
+        self.broker_busy = self.redis_busy = False
+        self.calm = False
+        self._begun_s = time.monotonic()
+        self._calendar: list[tuple[float, int, Callable[[], None]]] = []
+        self._sequence = itertools.count()
+        self._starting: list[threading.Thread] = []
+
+    # -- time ---------------------------------------------------------------------------------
+
+    @property
+    def elapsed_s(self) -> float:
+        return time.monotonic() - self._begun_s
+
+    def say(self, text: str) -> None:
+        """Add to the timeline."""
+        self.timeline.append((self.elapsed_s, text))
+        print(f"{self.elapsed_s:8.2f}  {text}", file=sys.stderr, flush=True)
+
+    def after(self, seconds: float, action: Callable[[], None]) -> None:
+        """Do something later."""
+        entry = (time.monotonic() + seconds, next(self._sequence), action)
+        heapq.heappush(self._calendar, entry)
+
+    def in_background(self, action: Callable[[], object], done: Callable[[], None]) -> None:
+        """Do what takes seconds, such as starting a broker, while faults go on."""
+
+        def run() -> None:
+            try:
+                action()
+            finally:
+                done()
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        self._starting.append(thread)
+
+    def turn(self) -> None:
+        """Do what is due, and look after the workers."""
+        while self._calendar and self._calendar[0][0] <= time.monotonic():
+            heapq.heappop(self._calendar)[2]()
+        for slot in self.slots:
+            self._look_after(slot)
+        time.sleep(0.02)
+
+    # -- workers ------------------------------------------------------------------------------
+
+    def _look_after(self, slot: Slot) -> None:
+        status = slot.ended()
+        if status is not None:
+            self._note_exit(slot, status)
+            slot.restart_s = time.monotonic() + self.rng.uniform(0, 1)
+        if slot.running:
+            if slot.expected == "SIGTERM" and time.monotonic() - slot.asked_s > STOP_S_MAX:
+                self.crashes.append(f"{slot.name} did not stop within {STOP_S_MAX:.0f} s")
+                slot.kill()
+            for moment in sorted(slot.moments()):
+                self._tempt(slot, moment)
+        elif slot.wanted and time.monotonic() >= slot.restart_s:
+            slot.start()
+            self._tempt(slot, "started")
+
+    def _note_exit(self, slot: Slot, status: int) -> None:
+        if slot.expected == "kill -9":
+            return
+        words = slot.last_line()
+        # Before it listens to the signal, a process that is still importing dies of it.
+        early = status == -signal.SIGTERM and not slot.reached
+        if slot.expected == "SIGTERM" and (status == 0 or early):
+            return
+        self.say(f"{slot.name} ended with status {status}: {words}")
+        self.exits[f"status {status}: {words[-200:]}"] += 1
+        # What ends by itself says so in one known sentence; all else is a bug.
+        if "The worker stopped at" in words or "clv: " not in words:
+            self.crashes.append(f"{slot.name}, status {status}: {words[-300:]}")
+
+    def _tempt(self, slot: Slot, moment: str) -> None:
+        """Races show in the seconds after a start, an assignment, a recovery."""
+        chance = {"started": 0.1, "assigned": 0.12, "recovered": 0.15, "stopping": 0.2}[moment]
+        if self.calm or self.rng.random() >= chance:
+            return
+        process, delay_s = slot.started_s, self.rng.uniform(0, 2) ** 2 / 2
+
+        def kill() -> None:
+            if not self.calm and slot.running and slot.started_s == process:
+                self.faults[f"kill -9 soon after {moment}"] += 1
+                self.say(f"kill -9 {slot.name}, {delay_s:.2f} s after it {moment}")
+                slot.kill()
+
+        self.after(delay_s, kill)
+
+    # -- the end ------------------------------------------------------------------------------
+
+    def heal(self) -> None:
+        """Undo every fault, and let two workers run at least."""
+        self.calm = True
+        for thread in self._starting:
+            thread.join()
+        self._calendar.clear()
+        if self.kafka.running:
+            self.kafka.resume()
+        if self.redis.running:
+            self.redis.resume()
+        self.kafka.start()
+        self.redis.start()
+        for slot in self.slots:
+            slot.resume()
+        for slot in self.slots[:2]:
+            slot.wanted = True
+
+    def stop_workers(self) -> None:
+        """SIGTERM to all; they have to end in order."""
+        for slot in self.slots:
+            slot.wanted = False
+            slot.terminate()
+        deadline_s = time.monotonic() + STOP_S_MAX + 5
+        while any(slot.running for slot in self.slots) and time.monotonic() < deadline_s:
+            self.turn()
+        for slot in self.slots:
+            status = slot.ended()
+            if status is not None:
+                self._note_exit(slot, status)
+            slot.kill()
