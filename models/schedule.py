@@ -1,0 +1,192 @@
+"""Which customers of a partition are due, at a cost that grows with what is due.
+
+A timing wheel of two kinds of slots: one for each hour or so ahead, and, once that hour has come,
+one for each of its seconds. A deadline that moves away, as it does with each event of an active
+customer, leaves the entry where it is: it comes up early, the customer's state says so, and the
+customer is put in again. So nothing piles up.
+"""
+
+from array import array
+from heapq import heappop, heappush
+from typing import Final
+
+from models.times import MS_PER_S
+
+_SLOT_BITS: Final = 12  # a slot is 4,096 seconds
+_SWEEP_MIN: Final = 1_024
+
+
+class _Slot:
+    """Customers and their seconds, side by side: twelve bytes each."""
+
+    __slots__ = ("customers", "number", "seconds", "start_s")
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.start_s = number << _SLOT_BITS
+        self.customers: list[bytes] = []
+        self.seconds = array("I")
+
+
+class Schedule:
+    """Pending deadlines of one partition, by epoch second.
+
+    `_queued` says of each customer which entry counts: by its second, or, in a slot that is still
+    closed, by the slot's beginning, one number that all of its customers share.
+    """
+
+    __slots__ = ("_closed", "_closed_heap", "_gone", "_late", "_now_ms", "_open", "_queued",
+                 "_ripe", "_seconds", "_seconds_heap")  # fmt: skip
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Forgets everything, the time included."""
+        self._queued: dict[bytes, int] = {}
+        self._closed: dict[int, _Slot] = {}
+        self._closed_heap: list[int] = []
+        self._seconds: dict[int, list[bytes]] = {}
+        self._seconds_heap: list[int] = []
+        self._ripe: list[bytes] = []  # of slots that have passed
+        self._late: list[bytes] = []  # put in as due when they had just been taken out as due
+        self._gone = 0  # entries that do not count
+        self._open = -1  # number of the slot that is, or was last, spread over its seconds
+        self._now_ms = -1
+
+    def __len__(self) -> int:
+        return len(self._queued)
+
+    def put(self, customer: bytes, deadline_s: int) -> None:
+        """Sets a customer's deadline; an entry that comes up earlier anyway is left.
+
+        Args:
+            customer: Kafka key.
+            deadline_s: epoch second from which the customer is due; 0 for never.
+        """
+        queued = self._queued.get(customer)
+        if deadline_s == 0:
+            if queued is not None:
+                del self._queued[customer]
+                self._forget()
+            return
+        number = deadline_s >> _SLOT_BITS
+        if number <= self._open:
+            if queued is not None and queued <= deadline_s:
+                return
+            self._queued[customer] = deadline_s
+            self._enter(customer, deadline_s)
+        else:
+            slot = self._slot(number)
+            if queued is not None and queued < slot.start_s:
+                return
+            self._queued[customer] = slot.start_s
+            slot.customers.append(customer)
+            slot.seconds.append(deadline_s)
+        if queued is not None:
+            self._forget()
+
+    def due(self, now_ms: int, limit: int) -> list[bytes]:
+        """Takes out customers that are due, each once.
+
+        Call it until fewer than the limit come. What is put in meanwhile and is due at the same
+        time is kept until time moves on, so that this ends.
+
+        Args:
+            now_ms: the partition's time, epoch ms.
+            limit: how many at most, above 0.
+        """
+        if now_ms > self._now_ms:
+            self._now_ms = now_ms
+            self._ripe += self._late
+            self._late = []
+        now_s = self._now_ms // MS_PER_S
+        self._open_slots(now_s >> _SLOT_BITS)
+        while self._seconds_heap and self._seconds_heap[0] <= now_s:
+            second = heappop(self._seconds_heap)
+            self._ripe += self._seconds.pop(second)
+        found: list[bytes] = []
+        queued = self._queued
+        while self._ripe and len(found) < limit:
+            customer = self._ripe.pop()
+            if queued.get(customer, now_s + 1) <= now_s:
+                del queued[customer]
+                found.append(customer)
+            else:
+                self._gone -= 1
+        return found
+
+    def earliest_s(self) -> int | None:
+        """Epoch second of the earliest entry, or up to an hour earlier; None where none is."""
+        waiting = self._ripe or self._late
+        earliest = [self._now_ms // MS_PER_S] if waiting else []
+        earliest += self._seconds_heap[:1]
+        earliest += [number << _SLOT_BITS for number in self._closed_heap[:1]]
+        return min(earliest, default=None)
+
+    def _slot(self, number: int) -> _Slot:
+        slot = self._closed.get(number)
+        if slot is None:
+            slot = self._closed[number] = _Slot(number)
+            heappush(self._closed_heap, number)
+        return slot
+
+    def _enter(self, customer: bytes, second: int) -> None:
+        if second * MS_PER_S <= self._now_ms:
+            self._late.append(customer)
+            return
+        entries = self._seconds.get(second)
+        if entries is None:
+            self._seconds[second] = [customer]
+            heappush(self._seconds_heap, second)
+        else:
+            entries.append(customer)
+
+    def _open_slots(self, number: int) -> None:
+        """Opens the slots up to this one; those before it are ripe as a whole."""
+        if number <= self._open:
+            return
+        self._open = number
+        while self._closed_heap and self._closed_heap[0] <= number:
+            slot = self._closed.pop(heappop(self._closed_heap))
+            seconds = self._earliest_of(slot)
+            self._gone -= len(slot.customers) - len(seconds)
+            for customer, second in seconds.items():
+                self._queued[customer] = second
+            if slot.number < number:
+                self._ripe += seconds
+                continue
+            for customer, second in seconds.items():
+                entries = self._seconds.setdefault(second, [])
+                if not entries:
+                    heappush(self._seconds_heap, second)
+                entries.append(customer)
+
+    def _earliest_of(self, slot: _Slot) -> dict[bytes, int]:
+        """Whose entries in a closed slot count, and their earliest seconds."""
+        seconds: dict[bytes, int] = {}
+        queued, start_s = self._queued, slot.start_s
+        for customer, second in zip(slot.customers, slot.seconds, strict=True):
+            if queued.get(customer) == start_s and second < seconds.get(customer, second + 1):
+                seconds[customer] = second
+        return seconds
+
+    def _forget(self) -> None:
+        """Counts an entry that is of no use; when they outnumber the others, sweeps."""
+        self._gone += 1
+        if self._gone <= len(self._queued) + _SWEEP_MIN:
+            return
+        for slot in self._closed.values():
+            seconds = self._earliest_of(slot)
+            slot.customers = list(seconds)
+            slot.seconds = array("I", seconds.values())
+        for second, entries in self._seconds.items():
+            entries[:] = [c for c in dict.fromkeys(entries) if self._queued.get(c) == second]
+        self._ripe = self._waiting(self._ripe)
+        self._late = self._waiting(self._late)
+        self._gone = 0
+
+    def _waiting(self, entries: list[bytes]) -> list[bytes]:
+        now_s = self._now_ms // MS_PER_S
+        queued = self._queued
+        return [c for c in dict.fromkeys(entries) if queued.get(c, now_s + 1) <= now_s]
