@@ -52,7 +52,7 @@ class Tally:
 
 class _Route(msgspec.Struct, gc=False):
     type: str = ""
-    customer_id: str = ""
+    customer_id: msgspec.Raw = msgspec.Raw()
 
 
 class Router:
@@ -95,8 +95,15 @@ class Router:
                 if self._refuse_bad:
                     tally.left_out += 1
                     continue
-                key = route.customer_id.encode(errors="replace") or None
+                key = _key(bytes(route.customer_id))
             topic = topics.PURCHASES if purchase else topics.ENGAGEMENTS
             tally.published[topic] += 1
             records.append(Record(topic, key, value))
         return records
+
+
+def _key(customer_id: bytes) -> bytes | None:
+    try:
+        return msgspec.json.decode(customer_id, type=str).encode() or None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None

@@ -24,9 +24,9 @@ _ENGAGED_BEFORE_DAYS: Final = 3.0
 """Mean time from looking to buying."""
 _REFUNDED_AFTER_DAYS: Final = 7.0
 """Mean time from buying to sending back."""
-_LATE_MINUTES: Final = 1.0
 _LATE_DAYS_MAX: Final = 30.0
-"""Delays of late lines are spread evenly in logarithm between these two."""
+_LATE_LINES_MIN: Final = 5
+"""Delays are spread evenly in logarithm, from what it takes for so many lines to come."""
 _DUPLICATE_LINES_MAX: Final = 50
 """A duplicate follows within so many lines: fewer than the ids that a state remembers (64)."""
 
@@ -211,7 +211,9 @@ def _engagement_lines(
 def _arrival(at_ms: Ints, late: int, *, end_ms: int, rng: np.random.Generator) -> Ints:
     """The order in which events are written: by time, but for those that come late."""
     chosen = rng.choice(at_ms.size, min(late, at_ms.size), replace=False)
-    low, high = np.log(_LATE_MINUTES * 60_000), np.log(_LATE_DAYS_MAX * _DAY_MS)
+    line_ms = (at_ms.max() - at_ms.min() + 1) / at_ms.size
+    high = np.log(_LATE_DAYS_MAX * _DAY_MS)
+    low = min(np.log(_LATE_LINES_MIN * line_ms), high)
     written_ms = at_ms.copy()
     delays = np.exp(rng.uniform(low, high, chosen.size)).astype(np.int64)
     # Those at the very end would otherwise not be late at all, but all written last.
