@@ -26,12 +26,14 @@ from typing import Self
 
 from confluent_kafka import KafkaException, Producer
 
+from streams.complaint import Complaint
+
 PARTITIONS = 4  # what the mock cluster gives each topic; Python cannot tell it otherwise
 RETAINED_BYTES_PER_PARTITION = 5 << 20
 _ANSWER_SECONDS_MAX = 10.0
 
 
-class EmbeddedBrokerError(Exception):
+class EmbeddedBrokerError(Complaint):
     """The embedded broker cannot do what was asked; the message says what it can."""
 
 

@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Self
 
+from streams.complaint import Complaint
+
 LOOPBACK = "127.0.0.1"
 LOG_TAIL_LINES = 40
 # Below the ports that Linux, macOS and Windows hand to outgoing connections. A client that keeps
@@ -22,7 +24,7 @@ _PORT_ATTEMPTS_MAX = 200
 _WATCH = 'read -r _; kill -9 "$1" 2>/dev/null'
 
 
-class ServerFailedError(Exception):
+class ServerFailedError(Complaint):
     """A server could not be started; the message says which, and ends with its own last words."""
 
 

@@ -7,12 +7,13 @@ import tempfile
 from pathlib import Path
 from typing import Self
 
+from streams.complaint import Complaint
 from streams.embedded.child import LOOPBACK, Child, free_port
 
 READY_SECONDS_MAX = 20.0
 
 
-class ServerMissingError(Exception):
+class ServerMissingError(Complaint):
     """No Redis server is installed; the message says how to get one."""
 
 
