@@ -14,7 +14,14 @@ from scipy.special import betaln, expit, gammaln
 
 from models._beta_geometric import purchases_while_there
 from models.parameters import ModelParams
-from models.summaries import Floats, Forecast, checked, checked_horizon, daily_discount
+from models.summaries import (
+    Floats,
+    Forecast,
+    by_frequency,
+    checked,
+    checked_horizon,
+    daily_discount,
+)
 
 NAME = "bg-nbd"
 
@@ -202,19 +209,13 @@ def log_likelihood(params: ModelParams, frequency: Floats, recency: Floats, age:
     survives T; the one who left after the last purchase, a repeat one, B(a + 1, b + x - 1).
     """
     r, alpha, a, b = params.r, params.alpha, params.a, params.b
-    x = frequency
-    repeat = x > 0
-    left = betaln(a + 1, b + np.where(repeat, x - 1, 0.0)) - (r + x) * np.log(alpha + recency)
-    density: Floats = (
-        gammaln(r + x)
-        - gammaln(r)
-        + r * np.log(alpha)
-        - betaln(a, b)
-        + np.logaddexp(
-            betaln(a, b + x) - (r + x) * np.log(alpha + age),
-            np.where(repeat, left, -np.inf),
-        )
-    )
+    x, which = by_frequency(frequency)
+    common = gammaln(r + x) - gammaln(r) + r * np.log(alpha) - betaln(a, b)
+    # Nobody left after the first purchase: of probability 0, whose logarithm is -inf.
+    last = np.where(x > 0, betaln(a + 1, b + np.maximum(x, 1.0) - 1), -np.inf)
+    there = (common + betaln(a, b + x))[which] - (r + frequency) * np.log(alpha + age)
+    left = (common + last)[which] - (r + frequency) * np.log(alpha + recency)
+    density: Floats = np.logaddexp(there, left)
     return density
 
 

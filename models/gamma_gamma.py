@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from scipy.special import gammaln
 
 from models.parameters import ModelParams
-from models.summaries import Floats
+from models.summaries import Floats, by_frequency
 
 
 def population_mean(params: ModelParams) -> float:
@@ -58,12 +58,13 @@ def log_likelihood(
 
     Source: Fader & Hardie (2013), eq. 1a.
     """
-    x, m = frequency, monetary_value
-    shape = p * x
+    m = monetary_value
+    distinct, which = by_frequency(frequency)
+    # One repeat order at least: at 0 the gamma function has its pole.
+    shapes = p * np.maximum(distinct, 1.0)
+    x, shape = frequency, p * frequency
     density: Floats = (
-        gammaln(shape + q)
-        - gammaln(shape)
-        - gammaln(q)
+        (gammaln(shapes + q) - gammaln(shapes) - gammaln(q))[which]
         # (v / (v + xm))^q · (xm / (v + xm))^(px) / m: no power of a large number.
         - q * np.log1p(x * m / v)
         - shape * np.log1p(v / (x * m))

@@ -18,7 +18,14 @@ from scipy.special import betaln, expit, gammaln
 
 from models._beta_geometric import purchases_while_there
 from models.parameters import ModelParams
-from models.summaries import Floats, Forecast, checked, checked_horizon, daily_discount
+from models.summaries import (
+    Floats,
+    Forecast,
+    by_frequency,
+    checked,
+    checked_horizon,
+    daily_discount,
+)
 
 NAME = "mbg-nbd"
 
@@ -205,17 +212,11 @@ def log_likelihood(params: ModelParams, frequency: Floats, recency: Floats, age:
     B(a, b + x + 1) and survives T; the one who left after the last purchase B(a + 1, b + x).
     """
     r, alpha, a, b = params.r, params.alpha, params.a, params.b
-    x = frequency
-    density: Floats = (
-        gammaln(r + x)
-        - gammaln(r)
-        + r * np.log(alpha)
-        - betaln(a, b)
-        + np.logaddexp(
-            betaln(a, b + x + 1) - (r + x) * np.log(alpha + age),
-            betaln(a + 1, b + x) - (r + x) * np.log(alpha + recency),
-        )
-    )
+    x, which = by_frequency(frequency)
+    common = gammaln(r + x) - gammaln(r) + r * np.log(alpha) - betaln(a, b)
+    there = (common + betaln(a, b + x + 1))[which] - (r + frequency) * np.log(alpha + age)
+    left = (common + betaln(a + 1, b + x))[which] - (r + frequency) * np.log(alpha + recency)
+    density: Floats = np.logaddexp(there, left)
     return density
 
 

@@ -1,5 +1,7 @@
 """A fitted model: its parameters with their units, and the JSON that carries them."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import isfinite
@@ -19,6 +21,17 @@ PURCHASE_PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "pareto-nbd": ("r", "alpha", "s", "beta"),
 }
 SPEND_PARAMETERS = ("p", "q", "v")
+_SUMMED = (
+    "schema",
+    "model",
+    "version",
+    "time_unit",
+    "money_unit",
+    "currency",
+    "purchases",
+    "spend",
+    "extent",
+)
 # These are times: they scale with the unit of time.
 _TIMES = frozenset({"alpha", "beta"})
 
@@ -78,8 +91,8 @@ class ModelParams:
         return f"{self.model}+gamma-gamma"
 
     def to_json(self) -> dict[str, Any]:
-        """The parameters as a JSON object, in days and minor units."""
-        return {
+        """The parameters as a JSON object, in days and minor units, with a checksum."""
+        document: dict[str, Any] = {
             "schema": SCHEMA,
             "model": self.model,
             "version": self.version,
@@ -90,6 +103,7 @@ class ModelParams:
             "spend": {name: getattr(self, name) for name in SPEND_PARAMETERS},
             "extent": dict(self.extent),
         }
+        return {**document, "checksum": checksum(document)}
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> "ModelParams":
@@ -97,7 +111,8 @@ class ModelParams:
 
         Args:
             document: `model`, `purchases`, `spend`, `currency`, `time_unit` (`day`, `week`) and
-                `money_unit` (`minor`, `major`); `version` and `extent` may be left out.
+                `money_unit` (`minor`, `major`); `version`, `extent` and `checksum` may be left
+                out.
 
         Raises:
             InvalidParameters: something missing, of another type, or out of range.
@@ -108,6 +123,11 @@ class ModelParams:
             purchases, spend = document["purchases"], document["spend"]
         except KeyError as error:
             raise InvalidParameters(f"{error.args[0]} is missing") from None
+        if document.get("checksum", checksum(document)) != checksum(document):
+            raise InvalidParameters(
+                "the checksum does not belong to these parameters: fit again, or remove it if "
+                "they were changed on purpose"
+            )
         if document.get("schema", SCHEMA) != SCHEMA:
             raise InvalidParameters(f"schema {document['schema']!r} is not one that is known here")
         if time_unit not in _DAYS_IN:
@@ -132,6 +152,13 @@ class ModelParams:
             extent=dict(document.get("extent", {})),
             **values,
         )
+
+
+def checksum(document: Mapping[str, Any]) -> str:
+    """SHA-256 of what a parameter document says, its checksum and fit statistics apart."""
+    said = {name: document[name] for name in _SUMMED if name in document}
+    text = json.dumps(said, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _numbers(source: object, names: tuple[str, ...], where: str) -> dict[str, float]:

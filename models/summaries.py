@@ -25,6 +25,18 @@ class Forecast(NamedTuple):
     """Purchases within the horizon, >= 0, each discounted to `as_of`."""
 
 
+def by_frequency(frequency: Floats) -> tuple[Floats, NDArray[np.intp]]:
+    """Distinct frequencies, and which one each customer has.
+
+    What depends on the frequency alone, such as a gamma function of it, need be computed only
+    for these. They are whole numbers, so it takes no sorting.
+    """
+    most = int(frequency.max(initial=0.0))
+    if most < frequency.size:
+        return np.arange(most + 1, dtype=np.float64), frequency.astype(np.intp)
+    return frequency, np.arange(frequency.size)
+
+
 def checked(
     frequency: ArrayLike, recency: ArrayLike, age: ArrayLike
 ) -> tuple[Floats, Floats, Floats]:

@@ -1,8 +1,27 @@
 import dataclasses
+import json
 
 import pytest
 
 from models.parameters import CDNOW, InvalidParameters, ModelParams
+
+
+def unsigned():
+    return {name: value for name, value in CDNOW.to_json().items() if name != "checksum"}
+
+
+def test_a_checksum_that_does_not_belong_is_refused():
+    document = CDNOW.to_json()
+    document["purchases"]["r"] *= 1.0001
+    with pytest.raises(InvalidParameters, match="checksum"):
+        ModelParams.from_json(document)
+    del document["checksum"]
+    assert ModelParams.from_json(document).r == pytest.approx(0.525 * 1.0001)
+
+
+def test_the_checksum_survives_the_wire():
+    again = json.loads(json.dumps(CDNOW.to_json(), indent=2))
+    assert ModelParams.from_json(dict(reversed(again.items()))) == CDNOW
 
 
 def test_the_defaults_are_those_of_cdnow_in_days_and_cents():
@@ -22,14 +41,14 @@ def test_json_there_and_back():
 @pytest.mark.parametrize(("currency", "minor"), [("USD", 1544.0), ("JPY", 15.44), ("KWD", 15440.0)])
 def test_major_units_are_converted_by_the_currency(currency, minor):
     # ISO 4217: the yen has no minor unit, the Kuwaiti dinar a thousandth.
-    document = CDNOW.to_json() | {"currency": currency, "money_unit": "major"}
+    document = unsigned() | {"currency": currency, "money_unit": "major"}
     document["spend"] = {"p": 6.25, "q": 3.74, "v": 15.44}
     assert ModelParams.from_json(document).v == pytest.approx(minor)
 
 
 def test_weeks_are_converted_for_times_only():
     document = {
-        **CDNOW.to_json(),
+        **unsigned(),
         "model": "pareto-nbd",
         "time_unit": "week",
         "purchases": {"r": 0.553, "alpha": 10.578, "s": 0.606, "beta": 11.669},
@@ -57,12 +76,12 @@ def test_weeks_are_converted_for_times_only():
 )
 def test_a_wrong_document_names_what_is_wrong(change, names):
     with pytest.raises(InvalidParameters, match=names.replace(".", r"\.")):
-        ModelParams.from_json(CDNOW.to_json() | change)
+        ModelParams.from_json(unsigned() | change)
 
 
 @pytest.mark.parametrize("key", ["model", "currency", "time_unit", "money_unit", "purchases"])
 def test_a_missing_key_is_named(key):
-    document = CDNOW.to_json()
+    document = unsigned()
     del document[key]
     with pytest.raises(InvalidParameters, match=f"{key} is missing"):
         ModelParams.from_json(document)
