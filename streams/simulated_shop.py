@@ -6,7 +6,7 @@ import numpy as np
 
 from models.events import AMOUNT_MINOR_MAX
 from models.parameters import ModelParams
-from models.simulation import Simulated, simulate_customers
+from models.simulation import simulate_customers
 from streams.simulated_lines import Purchases
 
 _DAY_MS: Final = 86_400_000
@@ -40,25 +40,19 @@ def draw_purchases(
     shop = simulate_customers(params, customers, days, rng, joining_days=days)
     customer, at_days, amount_minor = shop.customer, shop.at_days, shop.amount_minor
     if total is not None:
-        repeats = _scaled_repeats(shop, days, total - customers, rng)
-        customer = np.concatenate([np.arange(customers), repeats])
-        until = np.minimum(shop.lost_days, days)[repeats]
-        started = shop.started_days[repeats]
-        at_days = np.concatenate(
-            [shop.started_days, started + rng.random(repeats.size) * (until - started)]
-        )
+        until = np.minimum(shop.lost_days, days)
+        if not np.any(until > shop.started_days):
+            until = np.full(customers, float(days))  # few customers may all be lost at once
+        watched = until - shop.started_days
+        # Who makes each of them: given their number, Poisson is multinomial.
+        expected = shop.rate_per_day * watched
+        repeats = rng.multinomial(total - customers, expected / expected.sum())
+        customer = np.repeat(np.arange(customers), 1 + repeats)
+        at_days = shop.started_days[customer] + rng.random(total) * watched[customer]
+        at_days[np.cumsum(1 + repeats) - 1 - repeats] = shop.started_days
         scale = shop.order_value_minor / params.p
         amount_minor = np.maximum(np.rint(rng.gamma(params.p, scale[customer])), 1).astype(np.int64)
     at_ms = start_ms + (at_days * _DAY_MS).astype(np.int64)
     order = np.argsort(at_ms, kind="stable")
     amounts = np.minimum(amount_minor, AMOUNT_MINOR_MAX)
     return Purchases(customer[order] + 1, at_ms[order], amounts[order])
-
-
-def _scaled_repeats(
-    shop: Simulated, days: int, total: int, rng: np.random.Generator
-) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """Who makes each of `total` repeat purchases: given their number, Poisson is multinomial."""
-    expected = shop.rate_per_day * (np.minimum(shop.lost_days, days) - shop.started_days)
-    counts = rng.multinomial(total, expected / expected.sum())
-    return np.repeat(np.arange(counts.size), counts)

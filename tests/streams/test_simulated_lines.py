@@ -142,6 +142,14 @@ def test_order_values_have_the_models_mean():
 
 
 def test_lines_are_json_objects():
-    _, written = made(shares=Shares(engagements=0.5, refunds=0.1), total=1_000)
+    _, written = made(shares=Shares(engagements=0.5, refunds=0.1), customers=100, total=1_000)
     for line in written:
         assert orjson.loads(line)["customer_id"]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_one_customer_can_have_all_the_events(seed):
+    # Of these seeds some draw a customer who is lost with the first purchase.
+    purchases, written = made(total=500, customers=1, shares=Shares(), seed=seed)
+    assert len(written) == 500
+    assert set(purchases.customer.tolist()) == {1}
