@@ -6,6 +6,7 @@ from itertools import accumulate
 from typing import Any, NamedTuple
 
 from models.events import BadEvent, Decoder, Event
+from models.step import Step
 from sinks.record import Output, Record
 from streams.placement import partition_of
 from streams.topics import ENGAGEMENTS, PURCHASES
@@ -27,6 +28,17 @@ class Intake(NamedTuple):
     refused: list[tuple[Any, BadEvent]]
     rerouted: dict[tuple[str, int], list[Record]]
     flags: list[int]
+
+    def all_refused(self, result: Step) -> list[tuple[Any, BadEvent]]:
+        """What could not be decoded, and what the customers' facts refused."""
+        return self.refused + [(self.sources[index], bad) for index, bad in result.refused]
+
+    def newest_s(self) -> dict[str, float]:
+        """By topic, the Kafka timestamp of its newest event, Unix seconds."""
+        newest: dict[str, float] = {}
+        for source in self.sources:
+            newest[source.topic] = max(newest.get(source.topic, 0), source.timestamp)
+        return {topic: ms / 1000 for topic, ms in newest.items()}
 
     def rerouted_outputs(self) -> list[Output]:
         """The misplaced records, each to its own partition of the topic that it came from."""

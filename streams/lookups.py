@@ -11,6 +11,7 @@ from models.score import Score
 from streams.complaint import Complaint
 from streams.settings import PREFIX, Settings
 
+_PORTION: Final = 1_000
 RANKINGS: Final = {"total": "rank:total", "risk": "rank:risk"}
 
 
@@ -90,6 +91,19 @@ class Lookups:
             Ranked(customer.decode(), round(value), None if json is None else self._decode(json))
             for (customer, value), json in zip(ranked, found, strict=True)
         ]
+
+    def scores(self) -> Iterator[Score]:
+        """Every customer's score, the most valuable first.
+
+        Raises:
+            RedisAway: it could not be asked.
+        """
+        with self._reaching():
+            ranked: Any = self._redis.zrange(self._prefix + RANKINGS["total"], 0, -1, desc=True)
+            for at in range(0, len(ranked), _PORTION):
+                keys = [self._score_key(customer) for customer in ranked[at : at + _PORTION]]
+                found: Any = self._redis.mget(keys)
+                yield from (self._decode(json) for json in found if json is not None)
 
     def customers(self) -> int:
         """How many customers have a score.

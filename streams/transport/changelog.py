@@ -11,17 +11,27 @@ RECORDS_MAX = 20_000
 POLL_MS = 500
 
 
-class ChangelogError(Exception):
-    """A changelog that cannot be trusted; names the topic, partition and offset."""
+class DamagedChangelog(Exception):
+    """A value of the table that cannot be decoded.
+
+    Attributes:
+        topic: the changelog.
+        partition: its number.
+        key: whose newest value it is.
+    """
+
+    def __init__(self, topic: str, partition: int, key: bytes) -> None:
+        super().__init__(f"{topic}-{partition} holds a value that is no state")
+        self.topic, self.partition, self.key = topic, partition, key
 
 
 async def read_changelog(
     connection: Mapping[str, Any],
     topic: str,
     partition: int,
-    apply: Callable[[list[Any]], None],
+    apply: Callable[[list[Any], int], None],
 ) -> int:
-    """Apply every committed record, oldest first.
+    """Apply every committed record, oldest first, each time with the offsets left.
 
     The end is found by position, as a changelog ends with a commit marker that is never
     delivered. The caller has fenced the last owner, so the end stands still.
@@ -49,7 +59,7 @@ async def read_changelog(
             fetched = await consumer.getmany(tp, timeout_ms=POLL_MS, max_records=RECORDS_MAX)
             records = fetched.get(tp)
             if records:
-                apply(records)
+                apply(records, end - records[-1].offset - 1)
                 last = records[-1].offset
         return last
     finally:

@@ -33,8 +33,8 @@ class LaneSettings:
 class Keeper(Protocol):
     """What the application keeps beside a lane, and must rebuild with it."""
 
-    def restore(self, records: list[Any]) -> None:
-        """Take committed changelog records, oldest first, into the table and what goes with it."""
+    def restore(self, records: list[Any], remaining: int) -> None:
+        """Take committed changelog records, oldest first, into the table; `remaining` are left."""
 
     async def begin(self, mark: int) -> None:
         """The table is whole and reflects the changelog up to offset `mark`."""

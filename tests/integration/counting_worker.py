@@ -24,7 +24,7 @@ class Counts:
     def __init__(self, lane: Lane, table: dict[bytes, bytes]) -> None:
         self.lane, self.table = lane, table
 
-    def restore(self, records: list[Any]) -> None:
+    def restore(self, records: list[Any], remaining: int) -> None:
         self.table.update((record.key, record.value) for record in records)
 
     async def begin(self, mark: int) -> None:

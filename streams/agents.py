@@ -1,0 +1,31 @@
+"""The agent: decode, step, publish, remember."""
+
+from collections.abc import AsyncIterable
+from typing import cast
+
+from streams.scorekeeper import Scorekeeper
+from streams.transport.app import LaneApp
+from streams.transport.batch import Batch
+
+
+def create_agents(app: LaneApp, partitions: int) -> None:
+    """Put the agent on the app. As many batches are in work as there are partition numbers."""
+
+    @app.agent(app.inputs(), name="keep_scores", concurrency=partitions)  # type: ignore[untyped-decorator]
+    async def keep_scores(batches: AsyncIterable[Batch]) -> None:
+        """Keep every customer's score true, whatever comes and whatever does not."""
+        async for batch in batches:
+            async with batch:
+                keeper = cast("Scorekeeper", batch.lane.keeper)
+                intake = keeper.decode(batch)
+                if intake.flags:
+                    result = keeper.step(intake)
+                    await keeper.publish(batch, result, intake)
+                    keeper.remember(batch, result)
+                for result in keeper.silences():
+                    if result.states:
+                        await keeper.publish(batch, result)
+                        keeper.remember(batch, result)
+                    else:
+                        keeper.postpone(result)
+                await keeper.look()

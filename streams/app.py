@@ -1,0 +1,64 @@
+"""The Faust app of a worker, from its settings."""
+
+from importlib.metadata import version
+
+from models.events import Decoder
+from models.policy import LOWEST_CHURN_LEVEL, Policy
+from sinks.metrics import Metrics
+from sinks.redis import RedisScores
+from sinks.topics import OutputTopics
+from streams import kafka
+from streams.agents import create_agents
+from streams.dead_letters import DeadLetterLimit
+from streams.readiness import Readiness
+from streams.scorekeeper import Scorekeeper, Shared
+from streams.settings import Settings
+from streams.topics import CLOCK, INPUTS, changelog
+from streams.transport.app import LaneApp
+from streams.transport.lane import Lane
+from streams.transport.roles import LaneSettings
+
+
+def create_metrics(policy: Policy) -> Metrics:
+    """The metrics of a worker that scores by this policy."""
+    return Metrics(
+        version=version("clv-stream"),
+        tiers=[name for name, _ in policy.tiers],
+        levels=[LOWEST_CHURN_LEVEL, *(name for name, _ in policy.churn_levels)],
+    )
+
+
+def create_app(
+    settings: Settings,
+    policy: Policy,
+    metrics: Metrics,
+    redis: RedisScores,
+    readiness: Readiness,
+) -> LaneApp:
+    """A worker's app: its agent, its table, and what is kept beside each lane."""
+    lanes = LaneSettings(
+        group=settings.group,
+        inputs=(*INPUTS, CLOCK),
+        changelog=changelog(settings),
+        connection=kafka.connection(settings),
+        records_max=settings.batch_events,
+    )
+    shared = Shared(
+        policy=policy,
+        decoder=Decoder(settings.currency, settings.rates, settings.future_tolerance_ms),
+        metrics=metrics,
+        redis=redis,
+        limit=DeadLetterLimit(settings.dead_letter_limit),
+        readiness=readiness,
+        topics=OutputTopics(source=f"/{settings.group}"),
+        partitions=settings.partitions,
+        changelog=lanes.changelog,
+    )
+
+    def keeper(lane: Lane, table: dict[bytes, bytes]) -> Scorekeeper:
+        return Scorekeeper(shared, lane, table)
+
+    app = LaneApp(lanes, keeper, partitions=settings.partitions, instance=settings.instance)
+    app.Table("state", partitions=settings.partitions)
+    create_agents(app, settings.partitions)
+    return app

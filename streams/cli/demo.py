@@ -1,0 +1,176 @@
+"""`clv demo`: CDNOW through a worker, with everything embedded."""
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from models.score import Score
+from streams import logs
+from streams.cli.output import amount, console, progress, side_console
+from streams.cli.show import print_score
+from streams.datasets import CURRENCY
+from streams.demo import Played, play, purchases
+from streams.embedded.broker import EmbeddedBroker
+from streams.embedded.redis import EmbeddedRedis
+from streams.lookups import Lookups
+from streams.settings import Settings
+from streams.topics import every_topic
+from streams.transport.app import LaneApp
+from streams.worker import run
+
+LAST: Final = 6
+"""How many of the last changes of each kind are shown."""
+
+
+def demo(
+    customers: Annotated[
+        int | None, typer.Option(min=1, help="Play only so many of the 2,357 customers.")
+    ] = None,
+    keep_running: Annotated[
+        bool, typer.Option("--keep-running", help="Stay up afterwards, until Ctrl-C.")
+    ] = False,
+) -> None:
+    """Play CDNOW through a worker, with an embedded broker and Redis: nothing to install.
+
+    The purchases of 2,357 customers of a music shop in 18 months, moved from 1997 to 2025, go
+    through the very worker that production runs. At the end you see who is worth what, whose tier and churn
+    level changed and why, and one look-up.
+
+    The embedded broker lives in memory and keeps 5 MB a partition: enough for this, not for more.
+    """
+    logs.set_up("text", logging.WARNING)
+    side = side_console()
+    with EmbeddedBroker() as broker, EmbeddedRedis() as redis:
+        settings = Settings.load(
+            kafka_bootstrap=broker.bootstrap,
+            kafka_security_protocol="PLAINTEXT",
+            redis_url=redis.url,
+            currency=CURRENCY,
+            clock="events",
+            partitions=4,
+            metrics_port=0,
+            instance=None,
+            model_params=None,
+        )
+        broker.create([topic.name for topic in every_topic(settings)])
+        side.print("Worker, embedded broker and embedded Redis start ...")
+        asyncio.run(_demo(settings, customers, keep_running=keep_running))
+
+
+async def _demo(settings: Settings, customers: int | None, *, keep_running: bool) -> None:
+    stop = asyncio.Event()
+    running: asyncio.Future[LaneApp] = asyncio.get_running_loop().create_future()
+    worker = asyncio.create_task(
+        run(settings, stop=stop, embedded=True, started=running.set_result)
+    )
+    await asyncio.wait({worker, running}, return_when=asyncio.FIRST_COMPLETED)
+    try:
+        if running.done():
+            playing = asyncio.create_task(_play(settings, running.result(), customers))
+            await asyncio.wait({worker, playing}, return_when=asyncio.FIRST_COMPLETED)
+            if playing.done():
+                _summarize(console(), settings, playing.result())
+                if keep_running:
+                    _invite(console(), settings)
+                    await worker
+    finally:
+        stop.set()
+        await worker
+
+
+async def _play(settings: Settings, app: LaneApp, customers: int | None) -> Played:
+    rows = purchases(customers)
+    while not (app.joined and app.lanes and all(lane.ready for lane in app.lanes.values())):
+        await asyncio.sleep(0.05)
+    with progress(len(rows)) as bar:
+        task = bar.add_task("purchases", total=len(rows), note="")
+
+        def told(at_ms: int, sent: int) -> None:
+            day = datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%d %b %Y")
+            bar.update(task, completed=sent, note=day)
+
+        return await play(settings, app, rows, told)
+
+
+def _summarize(to: Console, settings: Settings, played: Played) -> None:
+    lookups = Lookups(settings)
+    scores = list(lookups.scores())
+    to.print(
+        f"\n[bold]{played.purchases:,} purchases of {len(scores):,} customers[/bold], "
+        f"January 2025 to June 2026, in {played.seconds:.0f} seconds\n"
+    )
+    to.print(_tiers(scores, [name for name, _ in settings.tiers]))
+    to.print(_changes("Last tier changes", played.tier_changes, "tier_value_minor", "tier value"))
+    to.print(
+        _changes("Last churn-risk changes", played.churn_changes, "value_at_risk_minor", "at risk")
+    )
+    silent = Counter(c["cause"] for c in [*played.tier_changes, *played.churn_changes])["silence"]
+    total = len(played.tier_changes) + len(played.churn_changes)
+    to.print(f"{silent:,} of {total:,} changes had no event: silence alone caused them.\n")
+    if (first := lookups.top("risk", 1)) and first[0].score is not None:
+        begun = time.perf_counter()
+        score = lookups.score(first[0].customer_id)
+        milliseconds = 1000 * (time.perf_counter() - begun)
+        to.print(f"[bold]Whom to call first[/bold], looked up in {milliseconds:.1f} ms:\n")
+        if score is not None:
+            print_score(score, to)
+
+
+def _tiers(scores: Sequence[Score], names: Sequence[str]) -> Table:
+    table = Table(title="Customers by tier", title_justify="left", box=None, pad_edge=False)
+    for column in ("tier", "customers", "revenue so far", "predicted, 1 year", "value at risk"):
+        table.add_column(column, justify="left" if column == "tier" else "right")
+    for name in reversed(names):
+        members = [score for score in scores if score.tier == name]
+        table.add_row(name, f"{len(members):,}", *_sums(members))
+    table.add_row("[bold]all", f"{len(scores):,}", *_sums(scores), style="bold")
+    return table
+
+
+def _sums(scores: Sequence[Score]) -> list[str]:
+    return [
+        amount(sum(values), CURRENCY)
+        for values in (
+            [score.historic_clv_minor for score in scores],
+            [score.predicted_clv_minor for score in scores],
+            [score.value_at_risk_minor for score in scores],
+        )
+    ]
+
+
+def _changes(title: str, changes: Sequence[dict[str, Any]], value: str, header: str) -> Table:
+    table = Table(title=f"\n{title}", title_justify="left", box=None, pad_edge=False)
+    for column in ("when", "customer", "from", "to", "cause", header):
+        table.add_column(column, justify="right" if column == header else "left")
+    for change in changes[-LAST:]:
+        table.add_row(
+            str(change["crossed_at"])[:16].replace("T", " "),
+            str(change["customer_id"]),
+            str(change["from"] or "-"),
+            str(change["to"]),
+            str(change["cause"]),
+            amount(int(change[value]), CURRENCY),
+        )
+    return table
+
+
+def _invite(to: Console, settings: Settings) -> None:
+    url = settings.redis_url.get_secret_value()
+    to.print(
+        "\nThe worker stays up. In another terminal:\n\n"
+        f"  export CLV_KAFKA_BOOTSTRAP={settings.kafka_bootstrap} CLV_REDIS_URL={url} "
+        f"CLV_CURRENCY={CURRENCY}\n"
+        "  .venv/bin/clv top --by risk\n"
+        "  .venv/bin/clv show 42\n"
+        "  .venv/bin/clv publish FILE.csv\n\n"
+        "Ctrl-C ends it, and with it all that was published.",
+        soft_wrap=True,
+    )

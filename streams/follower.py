@@ -1,0 +1,126 @@
+"""Redis follows a partition: in order, at most one batch behind, and healed where it fell back."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Final, TypeVar
+
+from sinks.metrics import Metrics
+from sinks.redis import MarkAhead, RedisScores, Scored
+from sinks.sink import Answer, Committed, Unavailable
+from streams.readiness import Readiness
+
+log = logging.getLogger(__name__)
+
+BACKOFF_S_MAX: Final = 2.0
+END_S_MAX: Final = 3.0
+LOOK_S: Final = 5.0
+"""How often a partition without writes looks whether Redis still has its scores."""
+
+T = TypeVar("T")
+Refill = Callable[[], Iterable[Scored]]
+
+
+class Follower:
+    """Writes one partition's committed scores to Redis.
+
+    `settled` is awaited before the next commit, so that a Redis that is away stops consumption.
+    """
+
+    def __init__(
+        self,
+        redis: RedisScores,
+        metrics: Metrics,
+        readiness: Readiness,
+        partition: int,
+        refill: Refill,
+    ) -> None:
+        """Nothing is written before `align`.
+
+        Args:
+            redis: the sink.
+            metrics: of the worker.
+            readiness: of the worker: not ready while Redis is away.
+            partition: whose scores these are.
+            refill: all of its scores as they were published, in portions.
+        """
+        self._redis, self._metrics, self._readiness = redis, metrics, readiness
+        self._partition, self._refill = partition, refill
+        self._writing: asyncio.Task[None] | None = None
+        self._looked_s = 0.0
+
+    async def align(self, mark: int) -> None:
+        """At take-over: write all again unless Redis reflects the changelog up to `mark`."""
+        self._looked_s = time.monotonic()
+        if not await self._patiently(lambda: self._redis.reflects(self._partition, mark)):
+            await self._write_all(mark)
+
+    def follow(self, batch: Committed, readable: Callable[[], None]) -> None:
+        """Begin to write a committed batch; `readable` is called when it can be looked up."""
+        assert self._writing is None, "the batch before is still being written"
+        self._looked_s = time.monotonic()
+        self._writing = asyncio.create_task(self._write(batch, readable))
+
+    async def settled(self) -> None:
+        """Wait for the write under way; raises what went wrong with it."""
+        writing = self._writing
+        if writing is not None:
+            await writing
+            if self._writing is writing:
+                self._writing = None
+
+    async def look(self, mark: int) -> None:
+        """Now and then: a Redis that was emptied while nothing was written gets all again."""
+        if time.monotonic() - self._looked_s >= LOOK_S:
+            await self.settled()
+            try:
+                await self.align(mark)
+            except MarkAhead:
+                log.warning("partition %d: Redis is ahead; another worker has it", self._partition)
+
+    async def end(self) -> None:
+        """Finish in a moment, or leave it to the next owner, who finds the mark behind."""
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            await asyncio.wait({writing}, timeout=END_S_MAX)
+            writing.cancel()
+
+    async def _write(self, batch: Committed, readable: Callable[[], None]) -> None:
+        begun_s = time.perf_counter()
+        answer = await self._patiently(lambda: self._redis.write(batch))
+        if answer is Answer.BEHIND:
+            log.warning("partition %d: Redis has lost scores; writes all again", self._partition)
+            answer = await self._write_all(batch.mark)
+        self._metrics.sink(self._redis.name, time.perf_counter() - begun_s)
+        if answer is Answer.WRITTEN:
+            readable()
+        else:
+            log.warning("partition %d: another worker has written on", self._partition)
+
+    async def _write_all(self, mark: int) -> Answer:
+        answer = Answer.BEHIND
+        while answer is Answer.BEHIND:  # emptied again in the middle
+            answer = await self._patiently(
+                lambda: self._redis.refill(self._partition, mark, self._refill())
+            )
+        return answer
+
+    async def _patiently(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Repeat while Redis is away, for as long as it takes: the input waits meanwhile."""
+        wait_s = 0.0
+        while True:
+            try:
+                result = await attempt()
+            except Unavailable as away:
+                if wait_s == 0.0:
+                    log.warning("partition %d waits: %s", self._partition, away)
+                self._metrics.sink_error(self._redis.name, away.code)
+                self._readiness.away(self._redis.name, str(away))
+                wait_s = min(max(2 * wait_s, away.pause_s), BACKOFF_S_MAX)
+                await asyncio.sleep(wait_s)
+            else:
+                self._readiness.answers(self._redis.name)
+                if wait_s:
+                    log.info("partition %d goes on: Redis answers", self._partition)
+                return result

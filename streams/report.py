@@ -1,0 +1,101 @@
+"""What a partition tells the metrics, batch by batch."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from models.events import BadEvent
+from models.population import Population
+from models.step import Step
+from sinks.metrics import Metrics
+from streams.intake import Intake
+from streams.topics import INPUTS
+
+MS_PER_S = 1000
+
+
+class Report:
+    """The metrics of one partition number."""
+
+    def __init__(self, metrics: Metrics, partition: int) -> None:
+        self._metrics, self._partition = metrics, partition
+
+    def recovering(self, applied: int, remaining: int) -> None:
+        """Changelog records were applied, and so many are left."""
+        self._metrics.recovery_started()
+        self._metrics.recovery_progress(self._partition, remaining, applied)
+
+    def recovered(self, population: Population) -> None:
+        """The partition is whole; its population counts from now on."""
+        self._metrics.revoked(self._partition)
+        self._metrics.tick(self._partition, time.time())
+        self._population(population)
+
+    def ended(self) -> None:
+        """The partition is another worker's, or nobody's."""
+        self._metrics.revoked(self._partition)
+
+    def batch(self, seconds: float, result: Step, intake: Intake | None) -> None:
+        """A transaction was committed, `seconds` after its batch was begun."""
+        metrics = self._metrics
+        outcomes: Counter[tuple[str, str]] = Counter(result.outcomes)
+        newest_s: dict[str, float] = {}
+        if intake is not None:
+            for topic, reasons in _reasons(intake.all_refused(result)).items():
+                outcomes[topic, "dead_letter"] += sum(reasons.values())
+                metrics.dead_letters(topic, reasons)
+            for topic, count in intake.rerouted_counts().items():
+                outcomes[topic, "rerouted"] += count
+            newest_s = intake.newest_s()
+        metrics.batch(self._partition, seconds, outcomes, newest_s)
+        metrics.tier_changes(result.tier_changes)
+        metrics.churn_changes(result.churn_changes)
+        self._population(result.population)
+
+    def state(self, size: int, deadlines: int, overdue_s: float) -> None:
+        """How much is kept, and what is due."""
+        self._metrics.state_bytes(self._partition, size)
+        self._metrics.deadlines(self._partition, deadlines, overdue_s)
+
+    def tick(self, at_ms: int) -> None:
+        """A tick was believed."""
+        self._metrics.tick(self._partition, at_ms / MS_PER_S)
+
+    def refreshed(self, causes: Mapping[str, int]) -> None:
+        """Scores were published without an event."""
+        self._metrics.score_refreshes(causes)
+
+    def readable(self, records: Mapping[str, Sequence[Any]]) -> Callable[[], None]:
+        """What to call when a batch can be looked up: it observes each event's latency."""
+        arrived_ms = {
+            topic: np.fromiter((r.timestamp for r in records[topic]), np.float64)
+            for topic in INPUTS
+            if topic in records
+        }
+
+        def observe() -> None:
+            now_ms = time.time() * MS_PER_S
+            for topic, timestamps_ms in arrived_ms.items():
+                self._metrics.end_to_end(topic, (now_ms - timestamps_ms) / MS_PER_S)
+
+        return observe
+
+    def _population(self, population: Population) -> None:
+        self._metrics.population(
+            self._partition,
+            customers=population.customers,
+            historic_minor=population.historic_minor,
+            predicted_minor=population.predicted_minor,
+            levels=population.levels,
+            at_risk_minor=population.at_risk_minor,
+        )
+
+
+def _reasons(refused: Sequence[tuple[Any, BadEvent]]) -> dict[str, Counter[str]]:
+    counts: dict[str, Counter[str]] = {}
+    for record, bad in refused:
+        counts.setdefault(record.topic, Counter())[bad.reason] += 1
+    return counts

@@ -1,0 +1,190 @@
+"""What a worker keeps for one partition number: states, deadlines, time, and Redis in step."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from models.schedule import Schedule
+
+from models.events import Decoder
+from models.policy import Policy
+from models.population import population_of
+from models.state import decode_summary
+from models.step import Step, rescore, silence, step
+from models.summary import Summary
+from sinks.metrics import Metrics
+from sinks.record import Output, Record
+from sinks.redis import RedisScores, Scored
+from sinks.sink import Committed
+from sinks.topics import OutputTopics
+from streams.dead_letters import DeadLetterLimit, dead_letter
+from streams.follower import Follower
+from streams.intake import Intake, take_in
+from streams.readiness import Readiness
+from streams.report import Report
+from streams.ticks import PendingTicks
+from streams.topics import CLOCK, DEAD_LETTERS
+from streams.transport.batch import Batch
+from streams.transport.changelog import DamagedChangelog
+from streams.transport.lane import Lane
+
+TIME_KEY = b""
+"""Key of the changelog record that holds the time which the partition has reached."""
+
+DUE_MAX = 5_000
+"""Customers whose deadlines are applied in one transaction."""
+
+REFILL_CUSTOMERS = 2_000
+"""Customers in one portion, when Redis is written again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What all partitions of a worker use."""
+
+    policy: Policy
+    decoder: Decoder
+    metrics: Metrics
+    redis: RedisScores
+    limit: DeadLetterLimit
+    readiness: Readiness
+    topics: OutputTopics
+    partitions: int
+    changelog: str
+
+
+class Scorekeeper:
+    """The keeper of one lane (see `streams.transport.roles.Keeper`)."""
+
+    def __init__(self, shared: Shared, lane: Lane, table: dict[bytes, bytes]) -> None:
+        self._shared, self._lane, self._table = shared, lane, table
+        self._number = lane.number
+        self._schedule = Schedule()
+        self._ticks = PendingTicks()
+        self._report = Report(shared.metrics, lane.number)
+        self._follower = Follower(
+            shared.redis, shared.metrics, shared.readiness, lane.number, self._refill
+        )
+        self._prior = self._mark = -1
+        self._state_bytes = 0
+        self._begun_s = 0.0
+        self.now_ms = 0
+
+    # -- recovery -----------------------------------------------------------------------------
+
+    def restore(self, records: list[Any], remaining: int) -> None:
+        """Take committed changelog records into the table; they are decoded when all are in."""
+        table = self._table
+        for record in records:
+            if record.value is None:
+                table.pop(record.key, None)
+            else:
+                table[record.key] = record.value
+        self._report.recovering(len(records), remaining)
+
+    async def begin(self, mark: int) -> None:
+        """Rebuild deadlines and gauges, and bring Redis up to the changelog."""
+        self.now_ms = int(self._table.pop(TIME_KEY, b"0"))
+        self._mark = mark
+        summaries = [self._summary(*item) for item in self._table.items()]
+        for customer, summary in zip(self._table, summaries, strict=True):
+            self._schedule.put(customer, summary.deadline_s)
+        self._state_bytes = sum(map(len, self._table.values()))
+        self._report.recovered(population_of(summaries))
+        self._gauge()
+        await self._follower.align(mark)
+
+    def _summary(self, customer: bytes, value: bytes) -> Summary:
+        try:
+            return decode_summary(value)
+        except msgspec.DecodeError as error:
+            raise DamagedChangelog(self._shared.changelog, self._number, customer) from error
+
+    async def end(self) -> None:
+        """Let Redis have what is committed, and leave the gauges."""
+        await self._follower.end()
+        self._report.ended()
+
+    # -- the job ------------------------------------------------------------------------------
+
+    def decode(self, batch: Batch) -> Intake:
+        """The batch's events; its ticks wait until what they know is applied."""
+        self._begun_s = time.perf_counter()
+        shared = self._shared
+        self._ticks.add(batch.records.get(CLOCK, []))
+        intake = take_in(
+            shared.decoder, batch.records, self._number, shared.partitions, self._table
+        )
+        shared.limit.observe(intake.flags)
+        return intake
+
+    def step(self, intake: Intake) -> Step:
+        """Apply events to copies of the states, and score them."""
+        return step(self._shared.policy, self._table.get, intake.events, self.now_ms)
+
+    def silences(self) -> Iterator[Step]:
+        """What has come due by the newest time that can be believed, a portion at a time."""
+        at_ms = self._ticks.believe(self._lane.has_applied)
+        if at_ms is None:
+            return
+        self.now_ms = max(self.now_ms, at_ms)
+        self._report.tick(at_ms)
+        while due := self._schedule.due(self.now_ms, DUE_MAX):
+            self._begun_s = time.perf_counter()
+            yield silence(self._shared.policy, self._table.get, due, self.now_ms)
+
+    async def publish(self, batch: Batch, result: Step, intake: Intake | None = None) -> None:
+        """One transaction with all that follows from a batch, or nothing of it."""
+        await self.settled()
+        number, shared = self._number, self._shared
+        outputs = shared.topics.of(result, number)
+        if intake is not None:
+            letters = [dead_letter(record, bad) for record, bad in intake.all_refused(result)]
+            outputs += [Output(DEAD_LETTERS, number, letters), *intake.rerouted_outputs()]
+        states = [Record(customer, state) for customer, state in result.states.items()]
+        states.append(Record(TIME_KEY, b"%d" % result.now_ms))
+        outputs.append(Output(shared.changelog, number, states))
+        last = await batch.commit(outputs)
+        self._prior, self._mark = self._mark, last[shared.changelog, number]
+        self._report.batch(time.perf_counter() - self._begun_s, result, intake)
+
+    def remember(self, batch: Batch, result: Step) -> None:
+        """After the commit: the table, the schedule, and Redis."""
+        table = self._table
+        for customer, state in result.states.items():
+            self._state_bytes += len(state) - len(table.get(customer, b""))
+        table.update(result.states)
+        self.now_ms = result.now_ms
+        self.postpone(result)
+        self._follower.follow(
+            Committed(self._number, result, self._prior, self._mark),
+            self._report.readable(batch.records),
+        )
+        self._gauge()
+
+    def postpone(self, result: Step) -> None:
+        """Set the deadlines that a step found. It needs no commit: stored ones are earlier."""
+        for customer, deadline_s in result.deadlines:
+            self._schedule.put(customer, deadline_s)
+
+    async def settled(self) -> None:
+        """Wait until Redis has all that is committed."""
+        await self._follower.settled()
+
+    async def look(self) -> None:
+        """Now and then, see that Redis still has what was written."""
+        await self._follower.look(self._mark)
+
+    def _refill(self) -> Iterator[Scored]:
+        customers = list(self._table.items())
+        for at in range(0, len(customers), REFILL_CUSTOMERS):
+            portion = rescore(self._shared.policy, customers[at : at + REFILL_CUSTOMERS])
+            yield Scored(
+                [(customer, score) for customer, score, _, _ in portion],
+                [(customer, total, risk) for customer, _, total, risk in portion],
+            )
+
+    def _gauge(self) -> None:
+        self._report.state(self._state_bytes, len(self._schedule), 0.0)

@@ -1,0 +1,132 @@
+"""Runs a worker: waits for what it needs, works until told to stop, and ends in order."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import Awaitable, Callable
+
+from aiokafka.errors import ProducerFenced
+
+from sinks.redis import RedisScores
+from sinks.sink import Unavailable
+from streams import clock, kafka, topics
+from streams.app import create_app, create_metrics
+from streams.complaint import Complaint
+from streams.http import StatusServer
+from streams.readiness import Readiness
+from streams.settings import Settings
+from streams.transport.app import LaneApp
+
+log = logging.getLogger(__name__)
+
+RETRY_S_MAX = 5.0
+STOP_S_MAX = 20.0
+ABANDON_S_MAX = 3.0
+
+
+class WorkerFailed(Complaint):
+    """What ended the worker, in one sentence."""
+
+
+async def run(
+    settings: Settings,
+    *,
+    stop: asyncio.Event | None = None,
+    embedded: bool = False,
+    started: Callable[[LaneApp], None] = lambda _app: None,
+) -> None:
+    """Work until `stop` is set, or SIGTERM or SIGINT comes where there is none.
+
+    Args:
+        settings: of the worker.
+        stop: set by whoever embeds the worker.
+        embedded: the broker is the demo's, which cannot tell topics' settings.
+        started: called with the app once it runs.
+
+    Raises:
+        Complaint: the worker could not start, or ended by itself.
+    """
+    if stop is None:
+        stop = asyncio.Event()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    policy = settings.policy()
+    metrics = create_metrics(policy)
+    readiness = Readiness()
+    status = StatusServer(settings.metrics_port, metrics.render, readiness.verdict)
+    status.start()
+    redis = RedisScores(settings.redis_url.get_secret_value(), settings.redis_prefix)
+    try:
+        log.info("scores by %s", policy.params.model)
+        if not embedded and not await _wait_for(lambda: topics.verify(settings), stop):
+            return
+        if not await _wait_for(redis.open, stop):
+            return
+        app = create_app(settings, policy, metrics, redis, readiness)
+        readiness.watch(app)
+        await app.start()
+        started(app)
+        await _work(app, settings, stop)
+    finally:
+        await redis.close()
+        status.close()
+
+
+async def _wait_for(attempt: Callable[[], Awaitable[object]], stop: asyncio.Event) -> bool:
+    """Try until it succeeds; False where the worker was told to stop meanwhile."""
+    wait_s = 0.5
+    while not stop.is_set():
+        try:
+            await attempt()
+        except (kafka.KafkaAway, Unavailable) as away:
+            log.warning("%s (tries again in %.1f s)", away, wait_s)
+        else:
+            return True
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), wait_s)
+        wait_s = min(2 * wait_s, RETRY_S_MAX)
+    return False
+
+
+async def _work(app: LaneApp, settings: Settings, stop: asyncio.Event) -> None:
+    ticking = asyncio.create_task(clock.make_ticks(app, settings))
+    ticking.add_done_callback(lambda task: _watch(app, task))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({stopping, app.failed}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    ticking.cancel()
+    if app.failed.done():
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(ABANDON_S_MAX):
+                await app.consumer.abandon()
+        raise _complaint(settings, app.failed.result())
+    log.info("stopping: finishes the batches in flight")
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(STOP_S_MAX):
+            await app.consumer.release()
+            await app.stop()
+
+
+def _watch(app: LaneApp, task: asyncio.Task[None]) -> None:
+    """Nothing may end unseen."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        app.fail(error)
+
+
+def _complaint(settings: Settings, error: BaseException) -> Complaint:
+    """What ended the worker, in one sentence."""
+    match error:
+        case Complaint():
+            return error
+        case ProducerFenced():
+            return WorkerFailed(
+                "Another worker took this one's partitions over while it was stalled; it "
+                "commits nothing more: start it again."
+            )
+        case _:
+            log.error("the worker met an error that it does not know", exc_info=error)
+            return WorkerFailed(
+                f"The worker stopped at {type(error).__name__}: {error}; nothing of the batch at "
+                "hand was committed, and the next start goes on before it."
+            )
