@@ -52,17 +52,14 @@ class Days:
         guess = at_ms // DAY_MS
         if self._utc:
             return guess
-        # A zone is at most 14 hours from UTC, so the guess is at most a day off; but a day of no
-        # length may come before the right one.
+        # A zone is at most 14 hours from UTC, so the guess is at most a day off.
         if not _FIRST < guess < _END - 2:
             return self._slow_day(at_ms)
         starts = self._starts_ms
         index = guess - _FIRST
         if at_ms < starts[index]:
             return guess - 1
-        while at_ms >= starts[index + 1]:
-            index += 1
-        return index + _FIRST
+        return guess + 1 if at_ms >= starts[index + 1] else guess
 
     def day_array(self, at_ms: Int64s) -> Int64s:
         """(n,) numbers of the days that (n,) instants, in epoch milliseconds, are on."""

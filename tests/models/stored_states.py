@@ -13,7 +13,6 @@ from models.state import VERSION, State, encode
 from tests.models.history import DAY_MS, ENGAGEMENT, FIRST_DAY, PURCHASE, REFUND
 
 GOLDEN = Path(__file__).parent / "golden"
-RETENTION_DAYS_MAX = 1096  # the longest that CLV_RETENTION may be: three years, one a leap year
 NAME_BYTES_MAX = 32  # of a tier or churn level
 MORNING_MS = 34_200_123  # 09:30:00.123
 

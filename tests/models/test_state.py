@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from models.events import Event
 from models.packed import PACKED
+from models.policy import DAYS_RETENTION_MAX
 from models.state import (
+    _OLDER,
     VERSION,
     State,
     Summary,
@@ -18,7 +20,6 @@ from models.state import (
     decode_summary,
     encode,
 )
-from tests.models import stored_states
 from tests.models.history import facts, histories, play
 from tests.models.stored_states import GOLDEN, STATES, daily, regular, worst
 
@@ -96,7 +97,7 @@ def test_a_typical_customer_takes_at_most_280_bytes() -> None:
     assert len(encode(regular(5, 15))) <= TYPICAL_BYTES_MAX
 
 
-@pytest.mark.parametrize("retention_days", [0, 365, 366, 730, stored_states.RETENTION_DAYS_MAX])
+@pytest.mark.parametrize("retention_days", [0, 365, 366, 730, DAYS_RETENTION_MAX])
 def test_no_customer_takes_more_than_8_kib(retention_days: int) -> None:
     state = worst(retention_days)
     assert len(encode(state)) <= STATE_BYTES_MAX
@@ -169,6 +170,27 @@ def test_a_newer_version_is_refused_whatever_it_looks_like(
     with pytest.raises(UnknownVersion, match="run the newer program") as caught:
         decoder(msgspec.msgpack.encode(elements))  # type: ignore[operator]
     assert caught.value.version == elements[0] % PACKED  # type: ignore[operator]
+
+
+def test_an_older_version_is_upgraded_as_its_function_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is none yet: a version 0, with other names in another order, shows the way."""
+
+    class Version0(msgspec.Struct, array_like=True):
+        version: int
+        padding: list[int]
+        orders: int
+        rest: tuple[int, ...]
+
+    def upgrade(data: bytes) -> State:
+        old = msgspec.msgpack.decode(data, type=Version0)
+        return State(orders=old.orders)
+
+    monkeypatch.setitem(_OLDER, 0, upgrade)
+    data = b"\xdc\x00\x10" + msgspec.msgpack.encode(0) + msgspec.msgpack.encode([1])
+    data += msgspec.msgpack.encode(7) + msgspec.msgpack.encode([2] * 13) + b"\xc0" * 12
+    assert decode(data) == State(orders=7)
+    assert decode_summary(data).orders == 7
+    assert encode(decode(data))[3] == VERSION
 
 
 @pytest.mark.parametrize("data", [b"", b"\xdc", b"\xc0", b"{}", encode(regular(1, 1))[:-1]])
