@@ -1,5 +1,7 @@
 """Every topic: its name, its partitions, its settings; creating them and verifying them."""
 
+import asyncio
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -268,17 +270,21 @@ def _serves(setting: str, has: str, must: str) -> bool:
 
 
 _DYNAMIC_TOPIC_CONFIG: Final = 1
+_CREATED_WITHIN_SECONDS: Final = 30.0
+_POLL_SECONDS: Final = 0.05
 
 
 async def _repair(client: AIOKafkaAdminClient, topic: Topic) -> None:
     # The request replaces all of a topic's own settings: those that others made must go along.
     configs = await _configs(client, [topic.name])
-    own = {
-        name: entry[1]
-        for name, entry in configs[topic.name].items()
-        if entry[3] == _DYNAMIC_TOPIC_CONFIG
+    has = configs[topic.name]
+    own = {name: entry[1] for name, entry in has.items() if entry[3] == _DYNAMIC_TOPIC_CONFIG}
+    wrong = {
+        name: value
+        for name, value in topic.required.items()
+        if not _serves(name, has[name][1], value)
     }
-    resource = ConfigResource(ConfigResourceType.TOPIC, topic.name, {**own, **topic.required})
+    resource = ConfigResource(ConfigResourceType.TOPIC, topic.name, {**own, **wrong})
     for response in await client.alter_configs([resource]):
         for code, message, *_ in response.resources:
             if code:
@@ -306,3 +312,10 @@ async def _create(settings: Settings, client: AIOKafkaAdminClient, topics: list[
     ]
     if refused:
         raise WrongTopics("\n".join(refused))
+    # A broker knows a new topic a moment later than the controller that made it.
+    names = {topic.name for topic in topics}
+    deadline = time.monotonic() + _CREATED_WITHIN_SECONDS
+    while not names <= (await _partitions(client)).keys():
+        if time.monotonic() > deadline:
+            raise WrongTopics(f"Kafka does not show the new topics ({', '.join(sorted(names))}).")
+        await asyncio.sleep(_POLL_SECONDS)
