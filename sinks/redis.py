@@ -105,7 +105,6 @@ class RedisScores:
             url,
             socket_timeout=timeout_s,
             socket_connect_timeout=timeout_s,
-            socket_keepalive=True,
             # Who calls repeats, and must know meanwhile that Redis is away.
             retry=Retry(NoBackoff(), 0),
         )
