@@ -112,7 +112,7 @@ def window_starts(days: Int64s, offsets: Int64s, today: Int64s) -> Int64s:
     begins, ends = offsets[:-1], offsets[1:]
     ages = np.repeat(today, ends - begins) - days
     starts = np.empty((len(today), len(WINDOWS_DAYS)), np.int64)
-    inside = np.zeros(len(days) + 1, np.int64)
+    inside = np.zeros(len(days) + 1, np.int32)  # counts; half the memory to run through
     for column, length_days in enumerate(WINDOWS_DAYS):
         np.cumsum(ages < length_days, out=inside[1:])
         starts[:, column] = ends - (inside[ends] - inside[begins])
