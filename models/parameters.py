@@ -3,8 +3,8 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from math import isfinite
+from dataclasses import dataclass, field, replace
+from math import isfinite, log
 from typing import Any
 
 from models.money import minor_digits
@@ -90,17 +90,30 @@ class ModelParams:
         """Both models, as a score names them: `mbg-nbd+gamma-gamma`."""
         return f"{self.model}+gamma-gamma"
 
-    def to_json(self) -> dict[str, Any]:
-        """The parameters as a JSON object, in days and minor units, with a checksum."""
+    def to_json(self, time_unit: str = "day", money_unit: str = "minor") -> dict[str, Any]:
+        """The parameters as a JSON object, with a checksum.
+
+        Args:
+            time_unit: `day` or `week`.
+            money_unit: `minor` or `major`.
+        """
+        scale = {
+            **dict.fromkeys(_TIMES, _DAYS_IN[time_unit]),
+            "v": _minor_in(money_unit, self.currency),
+        }
+        purchases, spend = (
+            {name: getattr(self, name) / scale.get(name, 1.0) for name in names}
+            for names in (PURCHASE_PARAMETERS[self.model], SPEND_PARAMETERS)
+        )
         document: dict[str, Any] = {
             "schema": SCHEMA,
             "model": self.model,
             "version": self.version,
-            "time_unit": "day",
-            "money_unit": "minor",
+            "time_unit": time_unit,
+            "money_unit": money_unit,
             "currency": self.currency,
-            "purchases": {name: getattr(self, name) for name in PURCHASE_PARAMETERS[self.model]},
-            "spend": {name: getattr(self, name) for name in SPEND_PARAMETERS},
+            "purchases": purchases,
+            "spend": spend,
             "extent": dict(self.extent),
         }
         return {**document, "checksum": checksum(document)}
@@ -143,8 +156,7 @@ class ModelParams:
         values |= _numbers(spend, SPEND_PARAMETERS, "spend")
         for name in _TIMES & values.keys():
             values[name] *= _DAYS_IN[time_unit]
-        if money_unit == "major":
-            values["v"] *= 10.0 ** minor_digits(currency)
+        values["v"] *= _minor_in(money_unit, currency)
         return cls(
             model=model,
             currency=currency,
@@ -159,6 +171,33 @@ def checksum(document: Mapping[str, Any]) -> str:
     said = {name: document[name] for name in _SUMMED if name in document}
     text = json.dumps(said, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def log_unit(unit: str, currency: str = "") -> float:
+    """Logarithm of a unit's size in days or minor units: what a log density per unit gains.
+
+    Args:
+        unit: `day`, `week`, `minor` or `major`.
+        currency: of `major`.
+    """
+    return log(_DAYS_IN[unit] if unit in _DAYS_IN else _minor_in(unit, currency))
+
+
+def _minor_in(money_unit: str, currency: str) -> float:
+    return 10.0 ** minor_digits(currency) if money_unit == "major" else 1.0
+
+
+def released(params: ModelParams, extent: Mapping[str, Any]) -> ModelParams:
+    """Fitted parameters with what they were fitted to, and a version that this determines.
+
+    Args:
+        params: as fitted.
+        extent: of the data; its `last_day` is part of the version.
+    """
+    unnamed = replace(params, extent=extent, version="")
+    digest = unnamed.to_json()["checksum"]
+    last_day = extent.get("last_day", "undated")
+    return replace(unnamed, version=f"{params.model}-{last_day}-{digest[:8]}")
 
 
 def _numbers(source: object, names: tuple[str, ...], where: str) -> dict[str, float]:

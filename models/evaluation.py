@@ -1,0 +1,196 @@
+"""Calibration and holdout: fit to what came first, and compare with what came then."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.fitting import Fit, TooThin, combined, fit_purchases, fit_spend
+from models.gamma_gamma import expected_order_value
+from models.histories import Histories, PurchaseDays, histories, per_customer
+from models.metrics import Metric, Outcome, Prediction, bootstrap, metrics
+from models.parameters import ModelParams
+from models.purchases import MODELS, forecast_for, model_for
+from models.rivals import past_rate, recency
+from models.summaries import Floats
+
+_DAYS_PER_WEEK = 7
+_INTERVAL = (0.025, 0.975)
+_LONG_AGO = int(np.iinfo(np.int64).min)
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One model or rival, and how it did."""
+
+    prediction: Prediction
+    figures: Mapping[str, float]
+    intervals: Mapping[str, tuple[float, float]]
+    """95 % bootstrap interval of each figure; empty without resamples."""
+    against_chosen: Mapping[str, tuple[float, float, float]]
+    """This one's figure less the chosen model's, with the paired 95 % interval."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Models and rivals on one set of data, parted at a day."""
+
+    chosen: str
+    """The model of the highest likelihood in the calibration: the holdout has no say in it."""
+    models: Mapping[str, Scored]
+    rivals: Mapping[str, Scored]
+    purchase_fits: Mapping[str, Fit]
+    spend_fit: Fit
+    params: Mapping[str, ModelParams]
+    not_fitted: Mapping[str, str]
+    """Models that the data are too thin for, with the sentence that says why."""
+    customers: Histories
+    outcome: Outcome
+    newcomers: int
+    """Customers whose first purchase is in the holdout: left out."""
+    end_day: int
+    holdout_days: int
+
+
+def evaluate(
+    purchases: PurchaseDays,
+    end_day: int,
+    holdout_days: int,
+    currency: str,
+    *,
+    models: Sequence[str] = tuple(MODELS),
+    resamples: int = 200,
+    seed: int = 1,
+) -> Evaluation:
+    """Fit each model until a day and judge it by the days after.
+
+    Args:
+        purchases: of all customers.
+        end_day: day number at which the calibration ends, that day included.
+        holdout_days: days after it that are predicted.
+        currency: of the amounts, ISO 4217.
+        models: which to fit.
+        resamples: bootstrap resamples; 0 for no intervals.
+        seed: of the resamples.
+
+    Raises:
+        TooThin: no model can be fitted.
+    """
+    customers = histories(purchases, end_day)
+    held_out = purchases.between(end_day, end_day + holdout_days)
+    outcome = Outcome(*per_customer(held_out, customers.customer))
+    newcomers = np.unique(held_out.customer).size - int(np.count_nonzero(outcome.purchases))
+    spend = fit_spend(customers.frequency, customers.monetary_value)
+    fits: dict[str, Fit] = {}
+    not_fitted: dict[str, str] = {}
+    for model in models:
+        try:
+            fits[model] = fit_purchases(model, customers)
+        except TooThin as error:
+            not_fitted[model] = str(error)
+    if not fits:
+        raise TooThin(next(iter(not_fitted.values())))
+    params = {model: combined(fit, spend, currency) for model, fit in fits.items()}
+    chosen = max(fits, key=lambda model: fits[model].log_likelihood)
+    known = purchases.between(_LONG_AGO, end_day)
+    _, spent = per_customer(known, customers.customer)
+    said = {model: predict(params[model], customers, holdout_days) for model in fits}
+    rules = {
+        "past_rate": past_rate(customers, spent, holdout_days),
+        "recency": recency(known, customers, end_day, holdout_days),
+    }
+    scored = _score({**said, **rules}, outcome, chosen, resamples, seed)
+    return Evaluation(
+        chosen=chosen,
+        models={name: scored[name] for name in said},
+        rivals={name: scored[name] for name in rules},
+        purchase_fits=fits,
+        spend_fit=spend,
+        params=params,
+        not_fitted=not_fitted,
+        customers=customers,
+        outcome=outcome,
+        newcomers=newcomers,
+        end_day=end_day,
+        holdout_days=holdout_days,
+    )
+
+
+def predict(params: ModelParams, customers: Histories, horizon_days: float) -> Prediction:
+    """What a model says of each customer for the days to come."""
+    forecast = forecast_for(params)(
+        params, customers.frequency, customers.recency, customers.age, horizon_days
+    )
+    # A repeat customer of free orders only is no sign of free orders to come: Gamma-Gamma has
+    # no such customers, and leaves them at the population's mean.
+    known = np.where(customers.monetary_value > 0, customers.frequency, 0.0)
+    order_value = expected_order_value(params, known, customers.monetary_value)
+    return Prediction(
+        purchases=forecast.expected_purchases,
+        active=forecast.p_active,
+        value_minor=forecast.expected_purchases * order_value,
+    )
+
+
+def weekly_repeats(params: ModelParams, customers: Histories, weeks: int, start_day: int) -> Floats:
+    """Expected repeat purchases of all customers in each week, from the first purchases on.
+
+    Args:
+        params: the model.
+        customers: whose first days are known; nothing else of them is used.
+        weeks: how many.
+        start_day: day number at which the first week begins.
+
+    Returns:
+        (weeks,) repeat purchases.
+
+    Source: the sum over the customers of E[X(t)] less E[X(t - 7)], t from their first purchase.
+    """
+    first_days, count = np.unique(customers.first_day, return_counts=True)
+    edges = start_day + _DAYS_PER_WEEK * np.arange(weeks + 1)
+    model = model_for(params)
+    cumulative = [
+        # E[Y(t)] of a customer of no age is E[X(t)]; each horizon has its own call.
+        sum(
+            float(number * model.expected_purchases(params, 0, 0, 0, float(edge - day))[0])
+            for day, number in zip(first_days.tolist(), count.tolist(), strict=True)
+            if edge > day
+        )
+        for edge in edges.tolist()
+    ]
+    return np.diff(np.array(cumulative, dtype=np.float64))
+
+
+def _score(
+    said: Mapping[str, Prediction], happened: Outcome, chosen: str, resamples: int, seed: int
+) -> dict[str, Scored]:
+    customers = happened.purchases.size
+    everyone = np.ones(customers)
+    measures: dict[str, Mapping[str, Metric]] = {
+        name: metrics(prediction, happened) for name, prediction in said.items()
+    }
+    figures = {
+        name: {figure: of(everyone) for figure, of in those.items()}
+        for name, those in measures.items()
+    }
+    drawn = bootstrap(measures, customers, resamples, seed) if resamples else {}
+    scored = {}
+    for name, prediction in said.items():
+        intervals = {figure: _interval(values) for figure, values in drawn.get(name, {}).items()}
+        against = {
+            figure: (
+                figures[name][figure] - figures[chosen][figure],
+                *_interval(values - drawn[chosen][figure]),
+            )
+            for figure, values in drawn.get(name, {}).items()
+            if name != chosen
+        }
+        scored[name] = Scored(prediction, figures[name], intervals, against)
+    return scored
+
+
+def _interval(values: Floats) -> tuple[float, float]:
+    if np.isnan(values).all():
+        return float("nan"), float("nan")
+    low, high = np.nanquantile(values, _INTERVAL).tolist()
+    return low, high

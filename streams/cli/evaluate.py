@@ -1,0 +1,198 @@
+"""`clv evaluate FILE --calibration-end DATE`: held-out accuracy of every model."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from models.evaluation import Evaluation, Scored
+from models.evaluation import evaluate as judge
+from models.fitting import TooThin
+from models.money import minor_digits
+from streams.cli.output import AsJson, amount, console, print_json
+from streams.complaint import Complaint
+from streams.settings import Settings
+from streams.shop_history import ShopHistory, day_number, day_of, load
+
+_SHOWN = {
+    "total": ("total", "{:,.0f}", "{:,.0f}"),
+    "mae": ("MAE", "{:.4f}", "{:.2f}"),
+    "rmse": ("RMSE", "{:.4f}", "{:.2f}"),
+    "auc_purchases": ("AUC purchases", "{:.4f}", "{:.3f}"),
+    "auc_active": ("AUC active", "{:.4f}", "{:.3f}"),
+    "ece": ("ECE", "{:.4f}", "{:.3f}"),
+    "brier": ("Brier", "{:.4f}", "{:.3f}"),
+    "log_score": ("log score", "{:.4f}", "{:.3f}"),
+    "top_decile_capture": ("top decile", "{:.1%}", "{:.0%}"),
+}
+
+
+def evaluate(
+    file: Annotated[str, typer.Argument(help="A CSV of transactions; or cdnow, cdnow-full.")],
+    calibration_end: Annotated[
+        datetime,
+        typer.Option(formats=["%Y-%m-%d"], help="Last day of the calibration."),
+    ],
+    holdout_days: Annotated[
+        int | None, typer.Option(min=1, help="Days after it; default: to the file's last day.")
+    ] = None,
+    resamples: Annotated[
+        int, typer.Option(min=0, help="Bootstrap resamples for the intervals; 0: none.")
+    ] = 200,
+    plot: Annotated[
+        Path | None, typer.Option(help="Draw calibration, tracking and frequencies to a PNG.")
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Fit all models to the days until a date, and judge them by the days after.
+
+    Side by side with two rivals: the past rate carried forward, and a curve over the days since
+    the last purchase. The model chosen is the most likely one in the calibration: the holdout
+    has no say in it.
+    """
+    settings = Settings.load()
+    shop = load(file, settings.currency, settings.timezone)
+    end_day = day_number(calibration_end.date())
+    held_out = shop.last_day - end_day if holdout_days is None else holdout_days
+    _refuse_dates(file, shop, end_day, held_out)
+    try:
+        result = judge(shop.purchases, end_day, held_out, shop.currency, resamples=resamples)
+    except TooThin as error:
+        raise Complaint(f"{file}: {error}.") from error
+    if plot is not None:
+        _draw(plot, result, shop)
+    if json:
+        print_json(document(result, shop))
+    else:
+        _print(result, shop)
+
+
+def document(result: Evaluation, shop: ShopHistory) -> dict[str, Any]:
+    """What `--json` prints; see CONTRACT.md, and `models.metrics` for each figure."""
+    return {
+        "chosen": result.chosen,
+        "models": {name: _figures(scored) for name, scored in result.models.items()},
+        "rivals": {name: _figures(scored) for name, scored in result.rivals.items()},
+        "fits": {
+            name: {"parameters": dict(fit.values), "log_likelihood": fit.log_likelihood}
+            for name, fit in {**result.purchase_fits, "gamma-gamma": result.spend_fit}.items()
+        },
+        "not_fitted": dict(result.not_fitted),
+        "customers": int(result.customers.customer.size),
+        "calibration_end": day_of(result.end_day).isoformat(),
+        "holdout_days": result.holdout_days,
+        "currency": shop.currency,
+        "left_out": _left_out(result, shop),
+        "notes": _notes(result),
+    }
+
+
+def _refuse_dates(file: str, shop: ShopHistory, end_day: int, holdout_days: int) -> None:
+    first, last = day_of(shop.first_day), day_of(shop.last_day)
+    if not shop.first_day <= end_day < shop.last_day:
+        raise Complaint(
+            f"--calibration-end {day_of(end_day)} leaves nothing to fit to or nothing to judge "
+            f"by: {file} has purchases from {first} to {last}; take a day well between them."
+        )
+    if end_day + holdout_days > shop.last_day:
+        raise Complaint(
+            f"--holdout-days {holdout_days} goes beyond the last purchase of {file}, on {last}: "
+            f"at most {shop.last_day - end_day} days are known."
+        )
+
+
+def _left_out(result: Evaluation, shop: ShopHistory) -> dict[str, int]:
+    return {**shop.left_out, "customers_first_seen_in_holdout": result.newcomers}
+
+
+def _figures(scored: Scored) -> dict[str, Any]:
+    return {
+        **scored.figures,
+        "intervals": {name: list(ends) for name, ends in scored.intervals.items()},
+        "against_chosen": {
+            name: dict(zip(("difference", "low", "high"), ends, strict=True))
+            for name, ends in scored.against_chosen.items()
+        },
+    }
+
+
+def _notes(result: Evaluation) -> list[str]:
+    """What a reader must not overlook."""
+    chosen = result.models[result.chosen].figures
+    rule = result.rivals["recency"].figures
+    notes = [f"{name} was not fitted: {why}." for name, why in result.not_fitted.items()]
+    if rule["auc_active"] > chosen["auc_active"]:
+        notes.append(
+            f"The days since the last purchase alone rank better (AUC {rule['auc_active']:.4f}) "
+            f"than the chosen model's probability of a purchase ({chosen['auc_active']:.4f})."
+        )
+    for name, figure in (("log score", "log_score"), ("RMSE", "rmse")):
+        better = [
+            rival.replace("_", " ")
+            for rival, scored in result.rivals.items()
+            if scored.figures[figure] < chosen[figure]
+        ]
+        if better:
+            notes.append(f"In {name} the chosen model is beaten by: {', '.join(better)}.")
+    return notes
+
+
+def _print(result: Evaluation, shop: ShopHistory) -> None:
+    out = console()
+    chosen = result.models[result.chosen].figures
+    out.print(
+        f"{result.customers.customer.size:,} customers known on {day_of(result.end_day)}, and "
+        f"what they bought in the {result.holdout_days} days after: "
+        f"{chosen['actual_total']:,.0f} repeat purchases, "
+        f"{amount(round(chosen['actual_revenue_minor']), shop.currency)}."
+    )
+    everyone = {**result.models, **result.rivals}
+    table = Table("", *(_title(name, result.chosen) for name in everyone), box=SIMPLE_HEAD)
+    for figure, (title, form, end_form) in _SHOWN.items():
+        cells = (_cell(scored, figure, form, end_form) for scored in everyone.values())
+        table.add_row(title, *cells)
+    major = 10 ** minor_digits(shop.currency)
+    revenue = (scored.figures["revenue_minor"] / major for scored in everyone.values())
+    table.add_row(f"revenue, {shop.currency}", *(f"{value:,.0f}" for value in revenue))
+    out.print(table)
+    out.print(
+        "* chosen: the most likely in the calibration. Below each figure: 95 % bootstrap interval. "
+        "MAE, RMSE, ECE, Brier and log score: lower is better."
+    )
+    for note in _notes(result):
+        out.print(note)
+    for reason, count in _left_out(result, shop).items():
+        if count:
+            out.print(f"Left out: {count:,} ({reason.replace('_', ' ')}).")
+    for bad in shop.first_bad:
+        out.print(f"  line {bad.line}: {bad.detail}", markup=False)
+
+
+def _title(name: str, chosen: str) -> str:
+    return f"{name.replace('_', ' ')}{' *' if name == chosen else ''}"
+
+
+def _cell(scored: Scored, figure: str, form: str, end_form: str) -> str:
+    text = form.format(scored.figures[figure])
+    ends: Mapping[str, tuple[float, float]] = scored.intervals
+    if figure not in ends:
+        return text
+    low, high = (end_form.format(end) for end in ends[figure])
+    return f"{text}\n[dim]{low} .. {high}[/dim]"
+
+
+def _draw(file: Path, result: Evaluation, shop: ShopHistory) -> None:
+    try:
+        from streams.cli.evaluation_plot import draw  # noqa: PLC0415 - matplotlib is optional
+    except ModuleNotFoundError as error:
+        raise Complaint(
+            "--plot needs matplotlib: install it with `pip install 'clv-stream[plot]'`."
+        ) from error
+    try:
+        draw(file, result, shop.purchases)
+    except (OSError, ValueError) as error:
+        raise Complaint(f"{file} cannot be drawn to: {error}.") from error

@@ -1,0 +1,115 @@
+"""The picture of an evaluation: are the probabilities true, the weeks right, the frequent known."""
+
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from models.evaluation import Evaluation, weekly_repeats
+from models.histories import PurchaseDays
+from models.metrics import BINS, bin_of
+from streams.shop_history import day_of
+
+_FREQUENT = 7
+_DAYS_PER_WEEK = 7
+_ACTUAL = "#222222"
+_COLOURS = {"mbg-nbd": "#0072b2", "bg-nbd": "#d55e00", "pareto-nbd": "#009e73"}
+_SMALLEST_DOT, _LARGEST_DOT = 12.0, 260.0
+
+
+def draw(file: Path, result: Evaluation, purchases: PurchaseDays) -> None:
+    """Draw three panels to a file: calibration, weekly tracking, purchases by frequency.
+
+    Args:
+        file: its ending says the format.
+        result: of the evaluation.
+        purchases: of all customers, calibration and holdout.
+    """
+    with mpl.rc_context({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}):
+        figure = Figure(figsize=(15, 4.8), dpi=120, layout="constrained")
+        left, middle, right = figure.subplots(1, 3)
+        _calibration(left, result)
+        _tracking(middle, result, purchases)
+        _frequencies(right, result)
+        figure.suptitle(
+            f"Calibration to {day_of(result.end_day)}, holdout of {result.holdout_days} days, "
+            f"{result.customers.customer.size:,} customers; chosen: {result.chosen}"
+        )
+        figure.savefig(file)
+
+
+def _calibration(axes: Axes, result: Evaluation) -> None:
+    active = (result.outcome.purchases > 0).astype(float)
+    axes.plot([0, 1], [0, 1], color="#bbbbbb", linewidth=1, zorder=0)
+    for name, scored in result.models.items():
+        chance = scored.prediction.active
+        bins = bin_of(chance)
+        size = np.bincount(bins, minlength=BINS)
+        full = size > 0
+        said = np.bincount(bins, chance, BINS)[full] / size[full]
+        happened = np.bincount(bins, active, BINS)[full] / size[full]
+        label = f"{name} (ECE {scored.figures['ece']:.3f})"
+        axes.plot(said, happened, color=_COLOURS[name], linewidth=1.2, label=label)
+        dots = np.maximum(size[full] / size.max() * _LARGEST_DOT, _SMALLEST_DOT)
+        axes.scatter(said, happened, dots, color=_COLOURS[name], alpha=0.45, linewidths=0)
+    axes.set(
+        title="Are the probabilities true?",
+        xlabel="said: probability of a purchase in the holdout",
+        ylabel="happened: share who bought",
+        xlim=(-0.03, 1.03),
+        ylim=(-0.03, 1.03),
+    )
+    axes.legend(frameon=False, loc="upper left", title="dot: customers in the bin")
+
+
+def _tracking(axes: Axes, result: Evaluation, purchases: PurchaseDays) -> None:
+    start = int(result.customers.first_day.min())
+    until = result.end_day + result.holdout_days
+    weeks = (until - start) // _DAYS_PER_WEEK
+    known = np.isin(purchases.customer, result.customers.customer)
+    day, customer = purchases.day[known], purchases.customer[known]
+    first_day = np.zeros(int(customer.max()) + 1, dtype=np.int64)
+    first_day[result.customers.customer] = result.customers.first_day
+    repeat = day > first_day[customer]
+    week = (day[repeat] - start - 1) // _DAYS_PER_WEEK
+    actual = np.bincount(week[week < weeks], minlength=weeks)
+    numbers = np.arange(1, weeks + 1)
+    axes.plot(numbers, actual, color=_ACTUAL, linewidth=1.4, label="actual")
+    for name, params in result.params.items():
+        expected = weekly_repeats(params, result.customers, weeks, start)
+        axes.plot(numbers, expected, color=_COLOURS[name], linewidth=1.2, label=name)
+    axes.axvline((result.end_day - start) / _DAYS_PER_WEEK, color="#bbbbbb", linewidth=1)
+    axes.annotate(
+        "calibration | holdout",
+        ((result.end_day - start) / _DAYS_PER_WEEK, 0.015),
+        xycoords=("data", "axes fraction"),
+        ha="center",
+        color="#777777",
+    )
+    axes.set(title="Repeat purchases by week", xlabel="week", ylabel="purchases", ylim=(0, None))
+    axes.legend(frameon=False)
+
+
+def _frequencies(axes: Axes, result: Evaluation) -> None:
+    group = np.minimum(result.customers.frequency.astype(int), _FREQUENT)
+    size = np.bincount(group, minlength=_FREQUENT + 1)
+    shown = np.flatnonzero(size)
+
+    def mean(values: np.ndarray) -> np.ndarray:
+        return np.bincount(group, values, _FREQUENT + 1)[shown] / size[shown]
+
+    axes.plot(shown, mean(result.outcome.purchases), "o-", color=_ACTUAL, label="actual")
+    for name, scored in result.models.items():
+        purchases = mean(scored.prediction.purchases)
+        axes.plot(shown, purchases, "o-", color=_COLOURS[name], markersize=3, label=name)
+    axes.set(
+        title="Purchases in the holdout by those before",
+        xlabel="repeat purchases in the calibration (customers)",
+        ylabel="mean purchases in the holdout",
+        ylim=(0, None),
+    )
+    labels = [f"{x}{'+' if x == _FREQUENT else ''}\n({size[x]:,})" for x in shown.tolist()]
+    axes.set_xticks(shown, labels)
+    axes.legend(frameon=False)
