@@ -90,7 +90,18 @@ class Event(msgspec.Struct, frozen=True, gc=False):
 _Time = int | Annotated[datetime, msgspec.Meta(tz=True)]
 
 
-class _Purchase(msgspec.Struct, gc=False):
+class PurchaseMessage(msgspec.Struct, gc=False):
+    """What a record of `clv.purchases` must hold, as its publisher writes it.
+
+    Attributes:
+        id: names the event, once and for all, within the customer.
+        type: `purchase` or `refund`.
+        customer_id: the Kafka key.
+        occurred_at: when it happened: RFC 3339 with an offset, or epoch milliseconds.
+        amount_minor: minor units of `currency`; of a refund too it is positive.
+        currency: ISO 4217 code.
+    """
+
     id: str
     type: str
     customer_id: str
@@ -99,15 +110,24 @@ class _Purchase(msgspec.Struct, gc=False):
     currency: str
 
 
-class _Engagement(msgspec.Struct, gc=False):
+class EngagementMessage(msgspec.Struct, gc=False):
+    """What a record of `clv.engagements` must hold, as its publisher writes it.
+
+    Attributes:
+        id: names the event, once and for all, within the customer.
+        type: a known one, or any other, which counts as `other`.
+        customer_id: the Kafka key.
+        occurred_at: when it happened: RFC 3339 with an offset, or epoch milliseconds.
+    """
+
     id: str
     type: str
     customer_id: str
     occurred_at: _Time
 
 
-_decode_purchase = msgspec.json.Decoder(_Purchase).decode
-_decode_engagement = msgspec.json.Decoder(_Engagement).decode
+_decode_purchase = msgspec.json.Decoder(PurchaseMessage).decode
+_decode_engagement = msgspec.json.Decoder(EngagementMessage).decode
 
 # RecursionError: no value that passes `check_nesting` is that deep, but the caller's stack may be.
 _MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -157,7 +177,7 @@ class Decoder:
         try:
             raw = _decode_purchase(_checked(value))
         except _MALFORMED as error:
-            raise explain(value, _Purchase, error) from None
+            raise explain(value, PurchaseMessage, error) from None
         customer = _checked_ids(raw.id, raw.customer_id)
         kind = _PURCHASE if raw.type == "purchase" else _REFUND
         if kind == _REFUND and raw.type != "refund":
@@ -188,7 +208,7 @@ class Decoder:
         try:
             raw = _decode_engagement(_checked(value))
         except _MALFORMED as error:
-            raise explain(value, _Engagement, error) from None
+            raise explain(value, EngagementMessage, error) from None
         customer = _checked_ids(raw.id, raw.customer_id)
         at_ms = self._checked_time(raw.occurred_at, timestamp_ms)
         if key is not None and key != customer:

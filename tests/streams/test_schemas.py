@@ -1,0 +1,134 @@
+"""Schemas say what CONTRACT.md says, and what the program really reads and writes."""
+
+import json
+
+import jsonschema
+import pytest
+
+from models.events import BadEvent, Decoder
+from streams.schemas import asyncapi, message_schemas
+
+# Source: CONTRACT.md, In and Out; the fields that its examples show.
+FIELDS = {
+    "purchase": "id type customer_id occurred_at amount_minor currency order_id channel category",
+    "engagement": "id type customer_id occurred_at channel properties",
+    "score": "schema customer_id revision as_of valid_until currency tier churn_level churn_risk "
+    "activity_decline p_alive p_active expected_purchases expected_order_value_minor "
+    "historic_clv_minor predicted_clv_minor total_clv_minor tier_value_minor value_at_risk_minor "
+    "orders refunds frequency recency_days age_days first_purchase_at last_purchase_at "
+    "expected_next_purchase_at windows engagements model model_version",
+    "tier-change": "schema id customer_id from to direction tier_value_minor_before "
+    "tier_value_minor threshold_minor cause cause_id crossed_at detected_at model_version",
+    "churn-risk-change": "schema id customer_id from to direction activity_decline_before "
+    "activity_decline threshold churn_risk predicted_clv_minor value_at_risk_minor cause cause_id "
+    "crossed_at detected_at model_version",
+}
+PURCHASE = {
+    "id": "o-1001",
+    "type": "purchase",
+    "customer_id": "42",
+    "occurred_at": "2026-03-01T09:30:00Z",
+    "amount_minor": 4999,
+    "currency": "EUR",
+    "order_id": "1001",
+    "channel": "web",
+    "category": "shoes",
+}
+ENGAGEMENT = {
+    "id": "e-1",
+    "type": "page_view",
+    "customer_id": "42",
+    "occurred_at": 1772357400000,
+    "channel": "app",
+    "properties": {"nps": 9},
+}
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_a_message_has_the_fields_of_the_contract(name):
+    assert set(FIELDS[name].split()) <= set(message_schemas()[name]["properties"])
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_a_schema_is_one_and_every_required_field_is_described(name):
+    schema = message_schemas()[name]
+    jsonschema.Draft202012Validator.check_schema(schema)
+    assert schema["description"]
+    for field in schema["required"]:
+        assert schema["properties"][field].get("description"), field
+
+
+@pytest.mark.parametrize(("name", "example"), [("purchase", PURCHASE), ("engagement", ENGAGEMENT)])
+def test_the_contracts_examples_fit(name, example):
+    validator = jsonschema.Draft202012Validator(message_schemas()[name])
+    validator.validate(example)
+    validator.validate({**example, "unknown": [1]})
+
+
+@pytest.mark.parametrize(
+    "flaw",
+    [
+        {"id": ""},
+        {"id": "x" * 257},
+        {"customer_id": 42},
+        {"type": "gift"},
+        {"amount_minor": -1},
+        {"amount_minor": 10**12 + 1},
+        {"amount_minor": 1.5},
+        {"amount_minor": "1"},
+        {"occurred_at": 946_684_799_999},
+        {"occurred_at": None},
+        {"currency": 978},
+    ],
+)
+def test_schema_and_decoder_refuse_the_same(flaw):
+    message = {**PURCHASE, **flaw}
+    schema = message_schemas()["purchase"]
+    assert not jsonschema.Draft202012Validator(schema).is_valid(message)
+    with pytest.raises(BadEvent):
+        Decoder("EUR", {}, 0).purchase(json.dumps(message).encode(), None, 1_800_000_000_000)
+
+
+def test_outputs_require_all_their_fields():
+    for name in ("score", "tier-change", "churn-risk-change"):
+        schema = message_schemas()[name]
+        assert set(schema["required"]) == set(schema["properties"])
+
+
+def references(node):
+    if isinstance(node, dict):
+        if "$ref" in node:
+            yield node["$ref"]
+        for value in node.values():
+            yield from references(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from references(value)
+
+
+def test_every_reference_of_the_document_leads_somewhere():
+    document = asyncapi("1.2.3")
+    found = set(references(document))
+    assert "#/components/schemas/Window" in found
+    for reference in found:
+        node = document
+        for part in reference.removeprefix("#/").split("/"):
+            node = node[part]
+
+
+def test_the_document_names_every_topic_of_the_contract():
+    document = asyncapi("1.2.3")
+    assert document["info"]["version"] == "1.2.3"
+    assert {channel["address"] for channel in document["channels"].values()} == {
+        "clv.purchases",
+        "clv.engagements",
+        "clv.scores",
+        "clv.tier-changes",
+        "clv.churn-risk",
+        "clv.dead-letters",
+    }
+    actions = {name: operation["action"] for name, operation in document["operations"].items()}
+    assert actions["receivePurchases"] == "receive"
+    assert actions["sendTierChanges"] == "send"
+    headers = document["components"]["messages"]["tier-change"]["headers"]["properties"]
+    assert headers["ce_type"] == {"const": "clv.tier-changed.v1"}
