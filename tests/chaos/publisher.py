@@ -12,7 +12,7 @@ from tests.chaos.workload import Shot
 
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
 SLICE_S = 0.05
-FLUSH_S_MAX = 60.0
+FLUSH_S_MAX = 180.0
 
 
 class Publisher(threading.Thread):
@@ -82,5 +82,9 @@ class Publisher(threading.Thread):
         """Stop publishing, and wait until the broker has everything."""
         self._end.set()
         self.join()
-        for producer in self._producers:
-            producer.flush(FLUSH_S_MAX)
+        deadline_s = time.monotonic() + FLUSH_S_MAX
+        while sum(map(len, self._producers)) and time.monotonic() < deadline_s:
+            for producer in self._producers:
+                producer.flush(0.2)
+        if left := sum(map(len, self._producers)):
+            self.failed["never acknowledged"] = left

@@ -1,6 +1,7 @@
 """One fault run from the first server to the verdict."""
 
 import itertools
+import json
 import os
 import random
 import shutil
@@ -173,6 +174,7 @@ def _run(plan: Plan, folder: Path, kafka: Kafka, redis: Redis) -> Report:
         world.say("heals everything")
         world.heal()
         publisher.finish()
+        world.say(f"{publisher.acknowledged:,} records are published")
         settled_s, left = _settle(plan, world, env)
         found = _recount(plan, env)
         world.stop_workers()
@@ -248,6 +250,6 @@ def _recount(plan: Plan, env: Mapping[str, str]) -> Findings:
 
 def _state_hash(env: Mapping[str, str]) -> str:
     try:
-        return clv(env, "state-hash", "--json")
+        return str(json.loads(clv(env, "state-hash", "--json"))["hash"])
     except RuntimeError as error:
         return f"unknown: {error}"

@@ -16,7 +16,7 @@ def lag(bootstrap: str, group: str, partitions: int) -> int:
     Counted by reading them: a log's end may be a marker that is never delivered.
     """
     places = [(topic, n) for topic in (PURCHASES, ENGAGEMENTS) for n in range(partitions)]
-    consumer: Any = Consumer({"bootstrap.servers": bootstrap, "group.id": group})
+    consumer: Any = Consumer({"bootstrap.servers": bootstrap, "group.id": group, "log_level": 3})
     try:
         answers = consumer.committed([TopicPartition(*place) for place in places], timeout=10)
     finally:

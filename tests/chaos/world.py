@@ -119,7 +119,7 @@ class World:
 
     def _tempt(self, slot: Slot, moment: str) -> None:
         """Races show in the seconds after a start, an assignment, a recovery."""
-        chance = {"started": 0.1, "assigned": 0.12, "recovered": 0.15, "stopping": 0.2}[moment]
+        chance = {"started": 0.15, "assigned": 0.25, "recovered": 0.3, "stopping": 0.3}[moment]
         if self.calm or self.rng.random() >= chance:
             return
         process, delay_s = slot.started_s, self.rng.uniform(0, 2) ** 2 / 2

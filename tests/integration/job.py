@@ -56,7 +56,7 @@ def publish(
         placement: `java` (murmur2), `librdkafka` (its default), or `keyless`.
         codecs: compression, a thousand lines each in turn.
     """
-    settings = {"bootstrap.servers": bootstrap, "enable.idempotence": True, "linger.ms": 20}
+    settings = {"bootstrap.servers": bootstrap, "enable.idempotence": True, "log_level": 3}
     producers = [Producer({**settings, "compression.type": codec}) for codec in codecs]
     for number, (topic, key, value) in enumerate(routed(lines)):
         producer = producers[number // 1000 % len(producers)]
@@ -108,14 +108,12 @@ class Job:
     def settle(self) -> None:
         """Until all is processed and Redis has followed."""
         deadline_s = time.monotonic() + SETTLE_S_MAX
-        left: str | None = ""
-        while left is not None:
-            time.sleep(1.0)
+        quiet = 0
+        while quiet < 2:  # once may be by chance: silence may be about to speak
+            time.sleep(0.5)
             assert self.worker.running, self.worker.last_line()
-            before = left
             left = unsettled(self.kafka.bootstrap, GROUP, PARTITIONS, self.redis.url())
-            if left is None and before is not None:
-                left = ""  # twice in a row
+            quiet = quiet + 1 if left is None else 0
             assert time.monotonic() < deadline_s, left
 
     def stop(self) -> None:

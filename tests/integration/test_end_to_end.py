@@ -44,14 +44,19 @@ def test_the_recount_agrees_however_it_is_published(
     way: str, lines: list[bytes], hashes: dict[str, str], tmp_path: Path
 ) -> None:
     how, env = WAYS[way]
+    misplaced = "placement" in how
     given = shuffled(lines, 1000, seed=1) if "shuffled" in way else lines
+    if misplaced:
+        # Forwarded, a repetition may come long after its first: beyond the memory of 64 ids it
+        # counts as new. Without repetitions the facts are the same.
+        given = list(dict.fromkeys(lines))
     with job(tmp_path, **env) as running:
         running.worker.start()
         running.publish(given, **how)
         running.settle()
         counted, found = running.recount()
         assert not found, str(found)
-        _is_all_there(counted.outcomes, len(lines), misplaced="placement" in how)
+        _is_all_there(counted.outcomes, len(given), misplaced=misplaced)
         assert found.compared["dead letters"] == EVENTS // 1000
         hashes[way] = running.state_hash()
         assert len(set(hashes.values())) == 1, hashes
@@ -65,4 +70,4 @@ def _is_all_there(outcomes: Mapping[tuple[str, str], int], lines: int, *, mispla
         totals[outcome] = totals.get(outcome, 0) + number
     assert sum(totals.values()) - totals.get("rerouted", 0) == lines
     assert (totals.get("rerouted", 0) > lines // 2) == misplaced
-    assert outcomes[PURCHASES, "duplicate"] > 0
+    assert (outcomes.get((PURCHASES, "duplicate"), 0) == 0) == misplaced

@@ -19,7 +19,7 @@ def committed_ends(bootstrap: str, topics: Mapping[str, int]) -> dict[tuple[str,
         topics: number of partitions by topic.
     """
     places = [TopicPartition(topic, n) for topic, count in topics.items() for n in range(count)]
-    client = AdminClient({"bootstrap.servers": bootstrap})
+    client = AdminClient({"bootstrap.servers": bootstrap, "log_level": 3})
     asked = client.list_offsets(
         dict.fromkeys(places, OffsetSpec.latest()),
         isolation_level=IsolationLevel.READ_COMMITTED,
@@ -49,6 +49,7 @@ def read(
     consumer = Consumer(
         {
             "bootstrap.servers": bootstrap,
+            "log_level": 3,
             "group.id": "recount",  # asked for by the client, never used
             "enable.auto.commit": False,
             "enable.partition.eof": True,

@@ -236,11 +236,6 @@ def lower_a_revision(world: World) -> None:
     scores.insert(1, scores[0]._replace(offset=1))
 
 
-def skip_a_revision(world: World) -> None:
-    world.edit(SCORES, 2, revision=2)
-    world.served.scores.update(last_values(world.outputs[SCORES]))
-
-
 def serve_an_old_score(world: World) -> None:
     world.served.scores["a"] = world.outputs[SCORES][0].value or b""
 
@@ -307,7 +302,6 @@ def publish_without_headers(world: World) -> None:
         (repeat_an_id, {"tier changes: ids", "tier changes: headers"}),
         (do_not_publish_the_last_change, {"tier changes: end"}),
         (lower_a_revision, {"revisions"}),
-        (skip_a_revision, {"revision gaps"}),
         (serve_an_old_score, {"redis"}),
         (serve_nothing, {"redis"}),
         (rank_by_an_old_score, {"rank:total"}),
