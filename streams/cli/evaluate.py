@@ -22,8 +22,8 @@ _SHOWN = {
     "total": ("total", "{:,.0f}", "{:,.0f}"),
     "mae": ("MAE", "{:.4f}", "{:.2f}"),
     "rmse": ("RMSE", "{:.4f}", "{:.2f}"),
-    "auc_purchases": ("AUC purchases", "{:.4f}", "{:.3f}"),
-    "auc_active": ("AUC active", "{:.4f}", "{:.3f}"),
+    "auc_purchases": ("AUC (E)", "{:.4f}", "{:.3f}"),
+    "auc_active": ("AUC (P)", "{:.4f}", "{:.3f}"),
     "ece": ("ECE", "{:.4f}", "{:.3f}"),
     "brier": ("Brier", "{:.4f}", "{:.3f}"),
     "log_score": ("log score", "{:.4f}", "{:.3f}"),
@@ -160,7 +160,8 @@ def _print(result: Evaluation, shop: ShopHistory) -> None:
     table.add_row(f"revenue, {shop.currency}", *(f"{value:,.0f}" for value in revenue))
     out.print(table)
     out.print(
-        "* chosen: the most likely in the calibration. Below each figure: 95 % bootstrap interval. "
+        "* chosen: the most likely in the calibration. AUC (E) ranks by expected purchases, "
+        "AUC (P) by the probability of any. Below each figure: 95 % bootstrap interval. "
         "MAE, RMSE, ECE, Brier and log score: lower is better."
     )
     for note in _notes(result):
@@ -182,7 +183,7 @@ def _cell(scored: Scored, figure: str, form: str, end_form: str) -> str:
     if figure not in ends:
         return text
     low, high = (end_form.format(end) for end in ends[figure])
-    return f"{text}\n[dim]{low} .. {high}[/dim]"
+    return f"{text}\n[dim]{low}-{high}[/dim]"
 
 
 def _draw(file: Path, result: Evaluation, shop: ShopHistory) -> None:
