@@ -39,6 +39,7 @@ def create_app(
     lanes = LaneSettings(
         group=settings.group,
         inputs=(*INPUTS, CLOCK),
+        aligned=INPUTS,
         changelog=changelog(settings),
         connection=kafka.connection(settings),
         records_max=settings.batch_events,

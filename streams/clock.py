@@ -8,6 +8,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
 from streams import kafka, ticks
+from streams.scorekeeper import keepers
 from streams.settings import Settings
 from streams.topics import CLOCK, INPUTS
 from streams.transport.app import LaneApp
@@ -21,7 +22,7 @@ def wall_ms() -> int:
 
 
 def _newest_event_ms(app: LaneApp) -> int:
-    return max((lane.keeper.now_ms for lane in app.lanes.values() if lane.keeper), default=0)
+    return max((keeper.now_ms for keeper in keepers(app)), default=0)
 
 
 async def make_ticks(app: LaneApp, settings: Settings) -> None:

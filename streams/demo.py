@@ -12,13 +12,14 @@ from aiokafka.structs import TopicPartition
 from streams import kafka
 from streams.datasets import CURRENCY, open_dataset
 from streams.reading import read_to_end
+from streams.scorekeeper import keepers
 from streams.settings import Settings
 from streams.topics import CHURN_RISK, INPUTS, PURCHASES, TIER_CHANGES
 from streams.transactions import Row, read_rows
 from streams.transport.app import LaneApp
 
-PLAY_S: Final = 15.0
-FRAME_S: Final = 0.1
+PLAY_S: Final = 8.0
+FRAME_S: Final = 0.2
 SETTLE_S_MAX: Final = 120.0
 SHIFT_MS: Final = 10_227 * 86_400_000
 """CDNOW is of 1997 and 1998; 28 years later each date falls on the same day of the week."""
@@ -97,20 +98,19 @@ async def _settle(app: LaneApp, last_ms: int) -> None:
     """Wait until every partition has applied its input, and its time has come to the end."""
     with suppress(TimeoutError):
         async with asyncio.timeout(SETTLE_S_MAX):
-            while True:
-                tps = [TopicPartition(topic, n) for n in app.lanes for topic in INPUTS]
-                ends = await app.consumer.ends(tps)
-                if all(
-                    lane.has_applied({tp.topic: ends[tp] for tp in tps if tp.partition == n})
-                    and lane.keeper is not None
-                    and lane.keeper.now_ms >= last_ms
-                    for n, lane in app.lanes.items()
-                ):
-                    break
+            while not (await _applied(app) and all(k.now_ms >= last_ms for k in keepers(app))):
                 await asyncio.sleep(FRAME_S)
-    for lane in app.lanes.values():
-        if lane.keeper is not None:
-            await lane.keeper.settled()
+    for keeper in keepers(app):
+        await keeper.settled()
+
+
+async def _applied(app: LaneApp) -> bool:
+    tps = [TopicPartition(topic, number) for number in app.lanes for topic in INPUTS]
+    ends = await app.consumer.ends(tps)
+    return all(
+        lane.has_applied({tp.topic: ends[tp] for tp in tps if tp.partition == number})
+        for number, lane in app.lanes.items()
+    )
 
 
 async def _changes(settings: Settings, topic: str) -> list[dict[str, Any]]:

@@ -8,4 +8,5 @@ def partition_of(customer: bytes, partitions: int) -> int:
 
     Source: org.apache.kafka.clients.producer.internals.BuiltInPartitioner.partitionForKey.
     """
-    return (murmur2(customer) & 0x7FFFFFFF) % partitions
+    hashed: int = murmur2(customer)
+    return (hashed & 0x7FFFFFFF) % partitions

@@ -26,6 +26,7 @@ from streams.readiness import Readiness
 from streams.report import Report
 from streams.ticks import PendingTicks
 from streams.topics import CLOCK, DEAD_LETTERS
+from streams.transport.app import LaneApp
 from streams.transport.batch import Batch
 from streams.transport.changelog import DamagedChangelog
 from streams.transport.lane import Lane
@@ -188,3 +189,8 @@ class Scorekeeper:
 
     def _gauge(self) -> None:
         self._report.state(self._state_bytes, len(self._schedule), 0.0)
+
+
+def keepers(app: LaneApp) -> list[Scorekeeper]:
+    """The keepers of the lanes that an app holds now."""
+    return [k for lane in app.lanes.values() if isinstance(k := lane.keeper, Scorekeeper)]

@@ -5,6 +5,7 @@ import contextlib
 import logging
 import signal
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from aiokafka.errors import ProducerFenced
 
@@ -92,8 +93,9 @@ async def _wait_for(attempt: Callable[[], Awaitable[object]], stop: asyncio.Even
 async def _work(app: LaneApp, settings: Settings, stop: asyncio.Event) -> None:
     ticking = asyncio.create_task(clock.make_ticks(app, settings))
     ticking.add_done_callback(lambda task: _watch(app, task))
-    stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait({stopping, app.failed}, return_when=asyncio.FIRST_COMPLETED)
+    stopping: asyncio.Task[Any] = asyncio.create_task(stop.wait())
+    ends: list[asyncio.Future[Any]] = [stopping, app.failed]
+    await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
     ticking.cancel()
     if app.failed.done():

@@ -41,8 +41,8 @@ def demo(
     """Play CDNOW through a worker, with an embedded broker and Redis: nothing to install.
 
     The purchases of 2,357 customers of a music shop in 18 months, moved from 1997 to 2025, go
-    through the very worker that production runs. At the end you see who is worth what, whose tier and churn
-    level changed and why, and one look-up.
+    through the very worker that production runs. At the end you see who is worth what, whose
+    tier and churn level changed and why, and one look-up.
 
     The embedded broker lives in memory and keeps 5 MB a partition: enough for this, not for more.
     """
@@ -71,11 +71,13 @@ async def _demo(settings: Settings, customers: int | None, *, keep_running: bool
     worker = asyncio.create_task(
         run(settings, stop=stop, embedded=True, started=running.set_result)
     )
-    await asyncio.wait({worker, running}, return_when=asyncio.FIRST_COMPLETED)
+    first: list[asyncio.Future[Any]] = [worker, running]
+    await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
     try:
         if running.done():
             playing = asyncio.create_task(_play(settings, running.result(), customers))
-            await asyncio.wait({worker, playing}, return_when=asyncio.FIRST_COMPLETED)
+            last: list[asyncio.Future[Any]] = [worker, playing]
+            await asyncio.wait(last, return_when=asyncio.FIRST_COMPLETED)
             if playing.done():
                 _summarize(console(), settings, playing.result())
                 if keep_running:
@@ -88,8 +90,7 @@ async def _demo(settings: Settings, customers: int | None, *, keep_running: bool
 
 async def _play(settings: Settings, app: LaneApp, customers: int | None) -> Played:
     rows = purchases(customers)
-    while not (app.joined and app.lanes and all(lane.ready for lane in app.lanes.values())):
-        await asyncio.sleep(0.05)
+    await app.ready()
     with progress(len(rows)) as bar:
         task = bar.add_task("purchases", total=len(rows), note="")
 

@@ -96,6 +96,11 @@ class LaneApp(faust.App):
         """Whether the group has given this worker its partitions, be they none."""
         return bool(self.consumer.joined)
 
+    async def ready(self) -> None:
+        """Wait until the group has given this worker lanes, and all of them are ready."""
+        while not self.lanes or not all(lane.ready for lane in self.lanes.values()):
+            await asyncio.sleep(0.05)  # lanes come, go and begin again: there is no one event
+
     @property
     def failed(self) -> asyncio.Future[BaseException]:
         """What ended the worker, for whoever runs the app to wait for."""

@@ -177,6 +177,11 @@ class LaneConsumer(InertConsumer):
         offsets: dict[TopicPartition, int] = await self._kafka.end_offsets(list(tps))
         return offsets
 
+    def end(self, tp: TopicPartition) -> int:
+        """Where a log ended at its last fetch; -1 while unknown."""
+        known: int | None = self._kafka.last_stable_offset(tp)
+        return -1 if known is None else known
+
     def rewind(self, offsets: Mapping[TopicPartition, int]) -> None:
         """Fetch from here next, whatever was fetched before."""
         for tp, offset in offsets.items():

@@ -7,12 +7,14 @@ one way to begin, and it is always the careful one.
 
 import asyncio
 import logging
+import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from aiokafka.structs import TopicPartition
 
 from sinks.record import Output
+from streams.transport.alignment import Alignment
 from streams.transport.batch import Batch
 from streams.transport.changelog import read_changelog
 from streams.transport.roles import Feed, Keeper, KeeperFactory, LaneSettings
@@ -44,6 +46,8 @@ class Lane:
         self.inputs = [TopicPartition(topic, number) for topic in settings.inputs]
         self.applied: dict[TopicPartition, int] = {}
         self._uncommitted: dict[TopicPartition, int] = {}
+        self._alignment = Alignment([tp for tp in self.inputs if tp.topic in settings.aligned])
+        self._ends: dict[TopicPartition, int] = {}
         self.ready = False
         self.recovering = False
         self._settings, self._feed, self._table = settings, feed, table
@@ -161,12 +165,20 @@ class Lane:
         # Whatever aiokafka fetched while nobody asked, or handed to a call that was cancelled,
         # is fetched again from what was really applied.
         self._feed.rewind(self.applied)
+        self._alignment.clear()
+        self._fetching = True
+        try:
+            self._ends = await self._feed.ends(self.inputs)
+        finally:
+            self._fetching = False
         while not self._draining:
             self._fetching = True
             try:
-                records = await self._feed.fetch(self.inputs, self._settings.records_max)
+                wanted = [tp for tp in self.inputs if self._alignment.holds(tp) is None]
+                fetched = await self._feed.fetch(wanted, self._settings.records_max)
             finally:
                 self._fetching = False
+            records = self._alignment.take(fetched, self._has_more, time.monotonic())
             if records:
                 batch = Batch(self, await self._following(records))
                 await self._feed.deliver(batch)
@@ -217,13 +229,16 @@ class Lane:
         """A batch is done without a commit."""
         self._uncommitted.update(offsets)
 
+    def _has_more(self, tp: TopicPartition) -> bool:
+        return self._feed.reached(tp) < max(self._ends[tp], self._feed.end(tp))
+
     def has_applied(self, ends: Mapping[str, int]) -> bool:
         """Whether everything before these end offsets, by topic, has been applied.
 
         By position: the log may end with transaction markers, which are never delivered.
         """
-        return all(
-            max(self._feed.reached(tp), self.applied[tp]) >= ends[tp.topic]
-            for tp in self.inputs
-            if tp.topic in ends
-        )
+        return all(self._passed(tp) >= ends[tp.topic] for tp in self.inputs if tp.topic in ends)
+
+    def _passed(self, tp: TopicPartition) -> int:
+        held = self._alignment.holds(tp)
+        return max(self._feed.reached(tp), self.applied[tp]) if held is None else held

@@ -1,6 +1,6 @@
 """What a lane is given, and what it asks of those around it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -18,6 +18,7 @@ class LaneSettings:
     Attributes:
         group: consumer group; with the partition number it makes the transactional id.
         inputs: topics that are consumed, all with the same number of partitions.
+        aligned: those of them that advance together through a backlog.
         changelog: topic of the table.
         connection: aiokafka's arguments to reach the broker.
         records_max: most records of one batch.
@@ -25,6 +26,7 @@ class LaneSettings:
 
     group: str
     inputs: tuple[str, ...]
+    aligned: tuple[str, ...]
     changelog: str
     connection: Mapping[str, Any]
     records_max: int
@@ -70,6 +72,14 @@ class Feed(Protocol):
 
     async def earliest(self, tp: TopicPartition) -> int:
         """Where the log begins."""
+        ...
+
+    async def ends(self, tps: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        """Where each log ends now, for a reader of committed records."""
+        ...
+
+    def end(self, tp: TopicPartition) -> int:
+        """Where a log ended at its last fetch; -1 while unknown."""
         ...
 
     def rewind(self, offsets: Mapping[TopicPartition, int]) -> None:

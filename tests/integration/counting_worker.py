@@ -38,6 +38,7 @@ def create(bootstrap: str, group: str, partitions: int, records_max: int) -> Lan
     settings = LaneSettings(
         group=group,
         inputs=(f"{group}-in", f"{group}-more"),
+        aligned=(f"{group}-in", f"{group}-more"),
         changelog=f"{group}-state-changelog",
         connection={"bootstrap_servers": bootstrap},
         records_max=records_max,
