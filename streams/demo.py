@@ -115,7 +115,6 @@ async def _applied(app: LaneApp) -> bool:
 
 async def _changes(settings: Settings, topic: str) -> list[dict[str, Any]]:
     found = []
-    async with kafka.consumer(settings, group_id=None) as consumer:
-        async for records in read_to_end(consumer, topic, settings.partitions):
-            found += [json.loads(record.value) for record in records]
+    async for records in read_to_end(settings, topic, settings.partitions):
+        found += [json.loads(record.value) for record in records]
     return sorted(found, key=lambda change: str(change["crossed_at"]))

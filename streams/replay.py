@@ -14,12 +14,13 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import msgspec
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaProducer
 
 from streams import topics
 from streams.complaint import Complaint
 from streams.placement import partition_of
 from streams.reading import read_to_end
+from streams.settings import Settings
 
 REPLAYED: Final = "clv-replayed"
 REPLAY_OF: Final = "clv-replay-of"
@@ -80,20 +81,23 @@ class DeadLetter:
 
 
 async def waiting(
-    consumer: AIOKafkaConsumer,
+    settings: Settings,
     partitions: int,
     progressed: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> list[DeadLetter]:
     """All dead letters that were not replayed yet, by partition and offset.
 
     Args:
-        consumer: started; reads committed; without a subscription.
+        settings: where Kafka is.
         partitions: how many `clv.dead-letters` has.
         progressed: see `read_to_end`.
+
+    Raises:
+        KafkaAway: Kafka cannot be reached.
     """
     letters: dict[tuple[int, int], DeadLetter] = {}
     replayed: set[tuple[int, int]] = set()
-    async for records in read_to_end(consumer, topics.DEAD_LETTERS, partitions, progressed):
+    async for records in read_to_end(settings, topics.DEAD_LETTERS, partitions, progressed):
         for record in records:
             headers = dict(record.headers)
             if REPLAYED in headers:

@@ -134,12 +134,11 @@ async def _waiting(settings: Settings) -> list[DeadLetter]:
     partitions = await topics.existing_partitions(settings, [topics.DEAD_LETTERS])
     with progress(1.0) as bar:
         task = bar.add_task(f"reading {topics.DEAD_LETTERS}", total=None, note="")
-        async with kafka.consumer(settings, group_id=None) as consumer:
-            return await waiting(
-                consumer,
-                partitions[topics.DEAD_LETTERS],
-                lambda done, size: bar.update(task, completed=done, total=size),
-            )
+        return await waiting(
+            settings,
+            partitions[topics.DEAD_LETTERS],
+            lambda done, size: bar.update(task, completed=done, total=size),
+        )
 
 
 async def _replay(

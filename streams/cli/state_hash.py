@@ -7,7 +7,7 @@ import msgspec
 import typer
 
 from models.state import UnknownVersion
-from streams import kafka, topics
+from streams import topics
 from streams.cli.output import AsJson, console, print_json, progress
 from streams.complaint import Complaint
 from streams.reading import read_to_end
@@ -55,20 +55,19 @@ async def _states(settings: Settings) -> dict[bytes, bytes]:
     states: dict[bytes, bytes] = {}
     with progress(1.0) as bar:
         task = bar.add_task(f"reading {name}", total=None, note="")
-        async with kafka.consumer(settings, group_id=None) as consumer:
-            async for records in read_to_end(
-                consumer,
-                name,
-                partitions[name],
-                lambda done, size: bar.update(
-                    task, completed=done, total=size, note=f"{len(states):,} customers"
-                ),
-            ):
-                for record in records:
-                    if record.value:
-                        states[record.key] = record.value
-                    else:
-                        states.pop(record.key, None)
+        async for records in read_to_end(
+            settings,
+            name,
+            partitions[name],
+            lambda done, size: bar.update(
+                task, completed=done, total=size, note=f"{len(states):,} customers"
+            ),
+        ):
+            for record in records:
+                if record.value:
+                    states[record.key] = record.value
+                else:
+                    states.pop(record.key, None)
     # What time a partition has reached is kept under an empty key: it is no customer.
     states.pop(b"", None)
     return states

@@ -19,9 +19,8 @@ def settings(kafka):
 
 async def read(settings, topic, partitions):
     found = []
-    async with consuming(settings, group_id=None) as consumer:
-        async for records in read_to_end(consumer, topic, partitions):
-            found += records
+    async for records in read_to_end(settings, topic, partitions):
+        found += records
     return found
 
 
@@ -67,16 +66,15 @@ async def test_reading_ends_behind_commit_markers_and_leaves_aborted_records_out
         await producer.abort_transaction()
     passed = []
     found = []
-    async with consuming(settings, group_id=None) as consumer:
-        async for records in read_to_end(
-            consumer, topic, 1, lambda done, size: passed.append((done, size))
-        ):
-            found += [record.value for record in records]
+    async for records in read_to_end(
+        settings, topic, 1, lambda done, size: passed.append((done, size))
+    ):
+        found += [record.value for record in records]
     assert found == [b"kept"]
     assert passed[-1] == (4, 4), "two records and two markers"
 
 
-producing, consuming = kafka.producer, kafka.consumer
+producing = kafka.producer
 
 
 async def publish(settings, partitions, records):
