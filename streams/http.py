@@ -17,6 +17,8 @@ from typing import ClassVar
 
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from streams.complaint import Complaint
+
 Verdict = tuple[bool, Sequence[str]]
 """Whether it is so, and where it is not, what is missing."""
 
@@ -26,7 +28,7 @@ CONNECTIONS_MAX = 16
 SECONDS_A_REQUEST = 5.0
 
 
-class PortTaken(Exception):
+class PortTaken(Complaint):
     """The port cannot be listened on; the message says what to do."""
 
 

@@ -1,5 +1,6 @@
 """How every client of the program reaches Kafka, and what is said when none can."""
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -118,6 +119,8 @@ async def consumer(settings: Settings, **arguments: Any) -> AsyncIterator[AIOKaf
     async with reaching(settings):
         try:
             await client.start()
+            # aiokafka 0.14 cannot stop a consumer whose tasks have not begun to run.
+            await asyncio.sleep(0)
             yield client
         finally:
             await client.stop()
