@@ -60,6 +60,39 @@ def freeze_worker(world: World) -> str | None:
     return f"SIGSTOP {slot.name} for {seconds:.0f} s"
 
 
+def strand_worker(world: World) -> str | None:
+    """Kafka or Redis hangs, and a worker freezes with a commit or a write under way.
+
+    When it wakes up, its partitions are another's; its commit or write must not count.
+    """
+    slot = _running(world)
+    if slot is None or world.broker_busy or world.redis_busy:
+        return None
+    kafka = world.rng.random() < 0.5
+    server = world.kafka if kafka else world.redis
+    server.pause()
+    world.broker_busy = world.redis_busy = True
+
+    def freeze() -> None:
+        if slot.running:
+            slot.pause()
+
+    def release() -> None:
+        server.resume()
+        world.broker_busy = world.redis_busy = False
+
+    def wake() -> None:
+        if slot.paused:
+            world.say(f"SIGCONT {slot.name}")
+            slot.resume()
+
+    seconds = SESSION_S + world.rng.uniform(1, 5)
+    world.after(world.rng.uniform(0.1, 0.6), freeze)
+    world.after(1.0, release)
+    world.after(seconds, wake)
+    return f"SIGSTOP {server.name} for 1 s and within it {slot.name} for {seconds:.0f} s"
+
+
 def join_or_leave(world: World) -> str | None:
     """Workers come and go for good: one to four of them."""
     wanted = [slot for slot in world.slots if slot.wanted]
@@ -201,6 +234,7 @@ FAULTS: dict[Fault, float] = {
     kill_all_workers: 1,
     terminate_worker: 2,
     freeze_worker: 2,
+    strand_worker: 2,
     join_or_leave: 3,
     kill_broker: 1,
     restart_broker: 0.7,

@@ -44,7 +44,7 @@ class Slot:
         self.asked_s = 0.0
         self.started_s = 0.0
         self.restart_s = 0.0
-        self._read = 0
+        self._read = self._lines = 0
         own = {**env, "CLV_INSTANCE": f"slot-{number}", "CLV_METRICS_PORT": "0"}
         self._argv = ["/usr/bin/env", *(f"{k}={v}" for k, v in own.items()), *argv]
         self._child: Child | None = None
@@ -102,7 +102,11 @@ class Slot:
         self.reached |= seen
         return seen
 
-    def last_line(self) -> str:
-        """The last line of the log that says something."""
+    def last_words(self) -> str:
+        """What the log says at its end: the sentence for people where there is one."""
         lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
-        return next((line for line in reversed(lines) if line.strip()), "")
+        told = [line for line in lines[self._lines :] if line.strip()]
+        self._lines = len(lines)
+        sentence = next((line for line in reversed(told) if line.startswith("clv: ")), None)
+        errors = (line for line in reversed(told) if re.match(r"[\w.]+(Error|Exception)\b", line))
+        return sentence or next(errors, told[-1] if told else "")

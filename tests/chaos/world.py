@@ -106,7 +106,7 @@ class World:
     def _note_exit(self, slot: Slot, status: int) -> None:
         if slot.expected == "kill -9":
             return
-        words = slot.last_line()
+        words = slot.last_words()
         # Before it listens to the signal, a process that is still importing dies of it.
         early = status == -signal.SIGTERM and not slot.reached
         if slot.expected == "SIGTERM" and (status == 0 or early):

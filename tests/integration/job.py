@@ -101,7 +101,7 @@ class Job:
         deadline_s = time.monotonic() + seconds_max
         while moment not in self.worker.reached:
             self.worker.moments()
-            assert self.worker.running, self.worker.last_line()
+            assert self.worker.running, self.worker.last_words()
             assert time.monotonic() < deadline_s, f"the worker never {moment}"
             time.sleep(0.01)
 
@@ -111,7 +111,7 @@ class Job:
         quiet = 0
         while quiet < 2:  # once may be by chance: silence may be about to speak
             time.sleep(0.5)
-            assert self.worker.running, self.worker.last_line()
+            assert self.worker.running, self.worker.last_words()
             left = unsettled(self.kafka.bootstrap, GROUP, PARTITIONS, self.redis.url())
             quiet = quiet + 1 if left is None else 0
             assert time.monotonic() < deadline_s, left
@@ -123,7 +123,7 @@ class Job:
         while (status := self.worker.ended()) is None:
             assert time.monotonic() < deadline_s, "the worker did not stop"
             time.sleep(0.05)
-        assert status == 0, self.worker.last_line()
+        assert status == 0, self.worker.last_words()
 
     def recount(self) -> tuple[Recount, Findings]:
         """The input counted, and all outputs compared with it."""
