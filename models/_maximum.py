@@ -49,7 +49,7 @@ def maximise(rough: LogLikelihood, exact: LogLikelihood, starts: Sequence[Floats
             jac=lambda at: -_gradient(rough, at),
             method="L-BFGS-B",
             bounds=[(value - _REACH, value + _REACH) for value in start],
-            options={"maxiter": 300, "ftol": 1e-12, "gtol": 1e-7},
+            options={"maxiter": 300, "ftol": 1e-9, "gtol": 1e-5},
         )
         for start in starts
     ]

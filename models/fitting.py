@@ -15,7 +15,7 @@ from models.summaries import Floats
 # Below these no one could say what the parameters are, whatever the optimiser returns.
 _REPEAT_CUSTOMERS_MIN = 10
 # Rows that the way to the maximum is found with; all of them decide where it is.
-_ROUGH_ROWS = 20_000
+_ROUGH_ROWS = 3_000
 # A parameter that may as well be fifty times as large says nothing.
 _LOG_ERROR_MAX = 2.0
 # A purchase model does not read these.
