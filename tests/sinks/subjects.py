@@ -81,7 +81,8 @@ class TransactionalTopics:
 
     def __init__(self, bootstrap: str, group: str, topics: OutputTopics) -> None:
         self._bootstrap, self._group, self._topics = bootstrap, group, topics
-        self._input = TopicPartition(f"{group}-input", 0)
+        self.input = f"{group}-input"
+        self._input = TopicPartition(self.input, 0)
         self._transactions: Transactions | None = None
         self._mark = -1
 
@@ -134,7 +135,7 @@ class TopicsSubject:
         self.sink = TransactionalTopics(server.bootstrap, f"group.{run}", self._topics)
 
     async def prepare(self) -> None:
-        topics = [*self._names, f"group.{self._run}-input"]
+        topics = [*self._names, self.sink.input]
         await create_topics_async(self._server.bootstrap, dict.fromkeys(topics, 1))
         await self.sink.open()
 
