@@ -15,7 +15,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=180.0)
     parser.add_argument("--rate", type=int, default=800, help="records a second")
     parser.add_argument("--customers", type=int, default=3_000)
-    parser.add_argument("--fault-every", type=float, default=2.5, metavar="SECONDS")
+    parser.add_argument("--fault-every", type=float, default=3.5, metavar="SECONDS")
     parser.add_argument("--settle", type=float, default=150.0, metavar="SECONDS")
     parser.add_argument("--clock", choices=["events", "wall"], help="default: by the seed")
     parser.add_argument("--worker", default="", help="the command of a worker")

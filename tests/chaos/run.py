@@ -54,7 +54,7 @@ class Plan:
     rate: int = 800
     customers: int = 3_000
     partitions: int = 8
-    fault_every_s: float = 2.5
+    fault_every_s: float = 3.5
     settle_s_max: float = 150.0
     clock: str = "events"
     worker: Sequence[str] = ()
@@ -174,7 +174,8 @@ def _run(plan: Plan, folder: Path, kafka: Kafka, redis: Redis) -> Report:
         world.say("heals everything")
         world.heal()
         publisher.finish()
-        world.say(f"{publisher.acknowledged:,} records are published")
+        left = unsettled(kafka.bootstrap, GROUP, plan.partitions, redis.url())
+        world.say(f"{publisher.acknowledged:,} records are published; {left}")
         settled_s, left = _settle(plan, world, env)
         found = _recount(plan, env)
         world.stop_workers()

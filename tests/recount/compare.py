@@ -18,6 +18,8 @@ from tests.recount.outputs import (
     last_values,
 )
 
+CLOUD_EVENT = frozenset(f"ce_{name}" for name in ("id", "type", "source", "time", "specversion"))
+
 
 def compare(counted: Recount, outputs: Mapping[str, list[Output]], served: Served) -> Findings:
     """All comparisons."""
@@ -30,6 +32,7 @@ def compare(counted: Recount, outputs: Mapping[str, list[Output]], served: Serve
     compare_changes(found, "churn", outputs[CHURN_RISK], newest, "churn_level")
     compare_dead_letters(found, counted, outputs[DEAD_LETTERS])
     compare_rerouted(found, counted)
+    compare_headers(found, outputs)
     for (topic, outcome), number in sorted(counted.outcomes.items()):
         found.notes[f"{topic} {outcome}"] = number
     return found
@@ -158,7 +161,8 @@ def compare_changes(
             found.differ(f"{what}: chain", f"{where}: from {change['from']!r} to the same")
         last[customer_id] = change["to"]
         ids[change["id"]] += 1
-        _check_headers(found, what, where, record, change["id"])
+        if ("ce_id", change["id"].encode()) not in record.headers:
+            found.differ(f"{what}: ids", f"{where}: not the id of its header ce_id")
     for change_id, times in ids.items():
         if times > 1:
             found.differ(f"{what}: ids", f"{change_id}: {times} times")
@@ -168,13 +172,15 @@ def compare_changes(
         found.differ(f"{what}: end", f"{customer_id}: changed, but has no score")
 
 
-def _check_headers(found: Findings, what: str, where: str, record: Output, change_id: str) -> None:
-    headers = dict(record.headers)
-    missing = {"ce_id", "ce_type", "ce_source", "ce_time", "ce_specversion"} - headers.keys()
-    if missing:
-        found.differ(f"{what}: headers", f"{where}: without {', '.join(sorted(missing))}")
-    elif headers["ce_id"].decode() != change_id:
-        found.differ(f"{what}: headers", f"{where}: ce_id is not the change's id")
+def compare_headers(found: Findings, outputs: Mapping[str, list[Output]]) -> None:
+    """Every output is a CloudEvent: its attributes are headers."""
+    for topic, records in outputs.items():
+        found.count("headers", len(records))
+        for record in records:
+            missing = CLOUD_EVENT - {name for name, _ in record.headers}
+            if missing:
+                where = f"{topic} {record.partition}:{record.offset}"
+                found.differ("headers", f"{where}: without {', '.join(sorted(missing))}")
 
 
 def compare_dead_letters(found: Findings, counted: Recount, letters: list[Output]) -> None:
