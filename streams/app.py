@@ -21,11 +21,13 @@ from streams.transport.roles import LaneSettings
 
 def create_metrics(policy: Policy) -> Metrics:
     """The metrics of a worker that scores by this policy."""
-    return Metrics(
+    metrics = Metrics(
         version=version("clv-stream"),
         tiers=[name for name, _ in policy.tiers],
         levels=[LOWEST_CHURN_LEVEL, *(name for name, _ in policy.churn_levels)],
     )
+    metrics.model(policy.params.name, policy.params.version)
+    return metrics
 
 
 def create_app(

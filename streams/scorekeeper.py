@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from models.schedule import Schedule
 
 from models.events import Decoder
 from models.policy import Policy
 from models.population import population_of
+from models.schedule import Schedule
 from models.state import decode_summary
 from models.step import Step, rescore, silence, step
 from models.summary import Summary

@@ -18,6 +18,7 @@ from streams.http import StatusServer
 from streams.readiness import Readiness
 from streams.settings import Settings
 from streams.transport.app import LaneApp
+from streams.transport.consumer import InstanceTakenError
 
 log = logging.getLogger(__name__)
 
@@ -121,6 +122,11 @@ def _complaint(settings: Settings, error: BaseException) -> Complaint:
     match error:
         case Complaint():
             return error
+        case InstanceTakenError():
+            return WorkerFailed(
+                f"Another worker was started with CLV_INSTANCE={settings.instance}, and has this "
+                "one's partitions: give each worker its own."
+            )
         case ProducerFenced():
             return WorkerFailed(
                 "Another worker took this one's partitions over while it was stalled; it "

@@ -38,6 +38,10 @@ DRAIN_S_MAX = 15.0
 """How long a rebalance waits for a batch in flight; well below the rebalance timeout."""
 
 
+class InstanceTakenError(Exception):
+    """Another member of the group has this worker's instance id."""
+
+
 class LaneConsumer(InertConsumer):
     """Subscribes, follows rebalances, and fetches for lanes."""
 
@@ -46,6 +50,7 @@ class LaneConsumer(InertConsumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.lanes: dict[int, Lane] = {}
+        self._instance: str | None = self.app.conf.consumer_group_instance_id or None
         self._generation = -1
         self.joined = False
         self._closing = False
@@ -56,11 +61,10 @@ class LaneConsumer(InertConsumer):
     async def on_start(self) -> None:
         """Connect; partitions come after `subscribe`."""
         settings = self.app.lane_settings
-        instance: str | None = self.app.conf.consumer_group_instance_id or None
         self._kafka = aiokafka.AIOKafkaConsumer(
             **settings.connection,
             group_id=settings.group,
-            group_instance_id=instance,
+            group_instance_id=self._instance,
             # Equal partition counts and the range assignor give a member the same numbers of
             # every topic.
             partition_assignment_strategy=[RangePartitionAssignor],
@@ -116,6 +120,9 @@ class LaneConsumer(InertConsumer):
         """
         if self._closing:
             return
+        if generation == self._generation:
+            # No rebalance, and yet this worker had to join again: a static member was replaced.
+            raise InstanceTakenError(self._instance)
         numbers = {tp.partition for tp in assigned}
         kept = numbers & set(self.lanes) if generation == self._generation + 1 else set()
         self._generation, self.joined = generation, True
