@@ -269,6 +269,7 @@ class Metrics(Collector):
             for gauge in self._by_partition:
                 gauge.drop(partition)
             self._tick_made_s.pop(partition, None)
+            self._end_recovery_if_done()
 
     def recovery_started(self) -> None:
         """Start the clock of a recovery; one that is under way goes on."""
@@ -281,12 +282,12 @@ class Metrics(Collector):
         with self._lock:
             self._recovering.set(partition, (), remaining)
             self._recovered.add((), applied)
+            self._end_recovery_if_done()
 
-    def recovery_ended(self) -> None:
-        """Stop the clock: all owned partitions are ready."""
-        with self._lock:
-            if self._recovery_started_s is not None:
-                self._recovery.set((), max(0.0, self._clock() - self._recovery_started_s))
+    def _end_recovery_if_done(self) -> None:
+        """Stop the clock of a recovery when no partition has anything left."""
+        if self._recovery_started_s is not None and not self._recovering.total():
+            self._recovery.set((), max(0.0, self._clock() - self._recovery_started_s))
             self._recovery_started_s = None
 
     def model(self, model: str, version: str) -> None:

@@ -118,6 +118,10 @@ class PartitionGauge:
         """Forget a partition that another worker owns now."""
         self._partitions.pop(partition, None)
 
+    def total(self) -> float:
+        """The sum of all contributions."""
+        return sum(value for values in self._partitions.values() for value in values.values())
+
     def family(self) -> Metric:
         """The contributions taken together."""
         together: dict[LabelValues, float] = dict.fromkeys(self._preset, 0)

@@ -133,7 +133,7 @@ def fill(metrics, partitions=8):
     metrics.score_refreshes(dict.fromkeys(CAUSES, 1))
     metrics.rebalance()
     metrics.recovery_started()
-    metrics.recovery_ended()
+    metrics.recovery_progress(0, 0, 0)
     metrics.model("mbg-nbd+gamma-gamma", "cdnow-1")
 
 
@@ -306,9 +306,11 @@ def test_recovery_shows_while_it_runs_and_its_length_afterwards(metrics, clock):
     assert value(metrics, "clv_recovery_seconds") == 4
     assert value(metrics, "clv_recovering_records") == 600
     metrics.recovery_started()  # another partition joins: the clock is not turned back
+    metrics.recovery_progress(1, 50, 0)
     metrics.recovery_progress(0, 0, 600)
     clock.now_s += 2
-    metrics.recovery_ended()
+    assert value(metrics, "clv_recovery_seconds") == 6  # one is still at it
+    metrics.revoked(1)
     clock.now_s += 100
     assert value(metrics, "clv_recovery_seconds") == 6
     assert value(metrics, "clv_recovering_records") == 0
