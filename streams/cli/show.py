@@ -58,8 +58,11 @@ def print_score(score: Score, to: Console) -> None:
     to.print(_windows(score, money))
     if score.engagements:
         ordered = sorted(score.engagements.items(), key=lambda item: -item[1])
-        to.print("engagements: " + ", ".join(f"{name} {count:,}" for name, count in ordered))
-    to.print(f"model {score.model}, {score.model_version}", style="dim")
+        to.print(
+            "engagements: " + ", ".join(f"{name} {count:,}" for name, count in ordered),
+            markup=False,
+        )
+    to.print(f"model {score.model}, {score.model_version}", style="dim", markup=False)
 
 
 def _facts(score: Score, money: str) -> Table:

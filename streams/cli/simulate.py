@@ -100,6 +100,8 @@ def _lines(
     seed: int,
     first_day: datetime,
 ) -> list[bytes]:
+    if shares.purchases <= 0:
+        raise Complaint("Shares together must leave some lines for purchases: lower one.")
     if shares.refunds > shares.purchases:
         raise Complaint("There is at most one refund a purchase: lower --refunds or other shares.")
     counts = shares.of(events) if events is not None else None

@@ -6,6 +6,7 @@ from typing import Annotated
 import msgspec
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from streams.cli.output import AsJson, amount, console, print_json, shortly
 from streams.complaint import Complaint
@@ -64,15 +65,15 @@ def _table(ranked: list[Ranked]) -> Table:
     table.add_column("last purchase", no_wrap=True)
     for place, (customer, _, score) in enumerate(ranked, start=1):
         if score is None:  # removed between the ranking and the look-up
-            table.add_row(str(place), customer)
+            table.add_row(str(place), Text(customer))
             continue
         table.add_row(
             str(place),
-            customer,
+            Text(customer),
             amount(score.total_clv_minor, score.currency),
             amount(score.value_at_risk_minor, score.currency),
-            score.tier,
-            score.churn_level,
+            Text(score.tier),
+            Text(score.churn_level),
             shortly(score.last_purchase_at)[:10],
         )
     return table

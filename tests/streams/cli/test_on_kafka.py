@@ -1,0 +1,113 @@
+"""Commands that work on Kafka alone, one after another on one broker."""
+
+import asyncio
+import json
+
+import pytest
+
+from models.events import Event, Kind
+from models.state import State, encode
+from streams import kafka, topics
+
+pytestmark = pytest.mark.kafka
+
+
+def encoded(*days):
+    state = State()
+    for day in days:
+        state.apply(Event(Kind.PURCHASE, b"", f"o-{day}", day * 86_400_000, 5, -1), day, 730)
+    return encode(state)
+
+
+def produce(settings, topic, *records):
+    async def send():
+        async with kafka.producer(settings) as producer:
+            for key, value, headers in records:
+                await producer.send_and_wait(topic, value, key=key, headers=headers, partition=0)
+
+    asyncio.run(send())
+
+
+def test_topics(clv, named_kafka):
+    settings = {"kafka_bootstrap": named_kafka, "group": "commands"}
+    check = clv("topics", "check", "--json", **settings)
+    assert check.status == 1
+    assert not json.loads(check.out)["ok"]
+    assert "run `clv topics apply`" in check.err
+    applied = clv("topics", "apply", **settings)
+    assert (applied.status, applied.err) == (0, "")
+    assert "commands-state-changelog" in applied.out
+    assert max(len(line) for line in applied.out.splitlines()) <= 80
+    check = clv("topics", "check", **settings)
+    assert (check.status, check.err) == (0, "")
+    wrong = clv("topics", "check", **settings, partitions=5)
+    assert wrong.status == 1
+    assert wrong.err.count("\n") == 1
+    assert "set CLV_PARTITIONS=4" in wrong.err
+
+
+def test_the_state_hash_is_of_the_newest_values(clv, named_settings):
+    place = {"kafka_bootstrap": named_settings.kafka_bootstrap}
+    hashes = []
+    for group, records in {
+        "hash-a": [(b"1", encoded(20_000)), (b"2", encoded(20_001)), (b"", b"time")],
+        "hash-b": [
+            (b"2", encoded(20_001)),
+            (b"", b"another time"),
+            (b"1", encoded(19_999)),
+            (b"3", encoded(20_000)),
+            (b"1", encoded(20_000)),
+            (b"3", None),
+        ],
+        "hash-c": [(b"1", encoded(20_000)), (b"2", encoded(20_002))],
+    }.items():
+        assert clv("topics", "apply", **place, group=group).status == 0
+        produce(named_settings, f"{group}-state-changelog", *[(*each, []) for each in records])
+        ran = clv("state-hash", "--json", **place, group=group)
+        hashes.append(json.loads(ran.out))
+    first, equal, other = hashes
+    assert first["customers"] == 2
+    assert first == equal
+    assert other["hash"] != first["hash"]
+    ran = clv("state-hash", **place, group="hash-a")
+    assert ran.out == f"{first['hash']}  2 customers\n"
+
+
+def test_a_value_that_is_no_state_is_said(clv, named_settings):
+    place = {"kafka_bootstrap": named_settings.kafka_bootstrap, "group": "damaged"}
+    assert clv("topics", "apply", **place).status == 0
+    produce(named_settings, "damaged-state-changelog", (b"1", b"\xdc\x00", []))
+    ran = clv("state-hash", **place)
+    assert (ran.status, ran.out) == (1, "")
+    assert ran.err.startswith("clv: damaged-state-changelog holds a value that is no state")
+
+
+def test_dead_letters(clv, named_settings):
+    place = {"kafka_bootstrap": named_settings.kafka_bootstrap}
+    assert clv("topics", "apply", **place).status == 0
+    headers = [
+        ("clv-reason", b"bad_currency"),
+        ("clv-detail", b"no rate"),
+        ("clv-topic", topics.PURCHASES.encode()),
+        ("clv-partition", b"2"),
+        ("clv-offset", b"11"),
+    ]
+    cut = [*headers, ("clv-truncated", b"70000")]
+    produce(named_settings, topics.DEAD_LETTERS, (b"1", b"{}", headers), (b"2", b"{", cut))
+    chosen = ["--reason", "bad_currency"]
+    shown = clv("dead-letters", "list", *chosen, **place)
+    assert shown.status == 0
+    assert "bad_currency  clv.purchases 2/11, cut at 64 KiB" in shown.out
+    assert "dead letters that wait: 2 (bad_currency 2)" in shown.err
+    lines = clv("dead-letters", "list", *chosen, "--json", **place).out.splitlines()
+    assert [json.loads(line)["value"] for line in lines] == ["{}", "{"]
+    tried = clv("dead-letters", "replay", *chosen, "--dry-run", "--json", **place)
+    assert json.loads(tried.out) == {"replayed": 1, "truncated": 1}
+    done = clv("dead-letters", "replay", *chosen, **place)
+    assert done.status == 0
+    assert "dead letters replayed: 1" in done.err
+    assert "cut at 64 KiB, so not replayed: 1" in done.err
+    again = clv("dead-letters", "replay", *chosen, "--json", **place)
+    assert json.loads(again.out) == {"replayed": 0, "truncated": 1}
+    wrong = clv("dead-letters", "list", "--reason", "bad_luck", **place)
+    assert (wrong.status, wrong.err.count("\n")) == (1, 1)

@@ -1,0 +1,64 @@
+import json
+
+import pytest
+
+from tests.streams.test_lookups import score, store
+
+
+@pytest.fixture
+def url(redis_url):
+    store(redis_url, [score(), score("7", 1_234_567, 0), score("[red]x", 100, 2_000)])
+    return redis_url
+
+
+def test_a_score_is_shown_to_people(clv, url):
+    ran = clv("show", "42", redis_url=url)
+    assert (ran.status, ran.err) == (0, "")
+    assert "Customer 42 is gold, churn level low" in ran.out
+    assert "526.95 EUR" in ran.out
+    assert "2026-01-29 12:00" in ran.out
+    assert "page_view 12" in ran.out
+    assert max(len(line) for line in ran.out.splitlines()) <= 80
+
+
+def test_a_score_is_printed_to_programs_as_it_was_published(clv, url):
+    ran = clv("show", "42", "--json", redis_url=url)
+    assert json.loads(ran.out)["tier_value_minor"] == 52_695
+
+
+def test_nobody_is_one_sentence(clv, url):
+    ran = clv("show", "nobody", redis_url=url)
+    assert (ran.status, ran.out) == (1, "")
+    assert ran.err.startswith("clv: There is no score of customer 'nobody' among 3: ")
+    assert ran.err.count("\n") == 1
+
+
+def test_names_are_no_markup(clv, url):
+    assert "Customer [red]x is" in clv("show", "[red]x", redis_url=url).out
+    assert "[red]x" in clv("top", redis_url=url).out
+
+
+def test_the_most_valuable_come_first(clv, url):
+    ran = clv("top", "-n", 2, redis_url=url)
+    lines = ran.out.splitlines()
+    assert len(lines) == 3
+    assert "12,345.67 EUR" in lines[1]
+    assert lines[2].split()[:2] == ["2", "42"]
+    assert max(len(line) for line in lines) <= 80
+
+
+def test_those_to_call_come_first_by_risk(clv, url):
+    ran = clv("top", "--by", "risk", "--json", redis_url=url)
+    rows = json.loads(ran.out)
+    assert [(row["rank"], row["customer_id"], row["value_minor"]) for row in rows] == [
+        (1, "[red]x", 2_000),
+        (2, "42", 930),
+    ]
+    assert rows[1]["score"]["tier"] == "gold"
+
+
+def test_an_empty_ranking_is_one_sentence(clv, redis_url):
+    ran = clv("top", redis_url=redis_url)
+    assert (ran.status, ran.out) == (1, "")
+    assert ran.err == "clv: Nobody is ranked yet: publish events and run a worker.\n"
+    assert clv("top", "--json", redis_url=redis_url).out == "[]\n"
