@@ -303,6 +303,27 @@ async def test_writers_without_end_are_reported(
     assert raised.value.code == "conflict"
 
 
+async def test_a_connection_goes_back_without_a_watch(
+    sink: RedisScores, database: Database, spy: Spy
+) -> None:
+    """Or the next transaction on it would be refused for what happened long before."""
+    await filled(sink)
+
+    def breaks() -> Iterator[Scored]:
+        yield scored({"a": 2, "b": 2, "c": 2})
+        raise LookupError
+
+    assert await sink.write(batch(3, 4, {"a": 1})) is Answer.NEWER
+    with pytest.raises(LookupError):
+        await sink.refill(0, 10, breaks())
+    for prior in (10, 20):
+        database.set("clv:mark:0", prior)
+        sent = spy.sent
+        assert await sink.write(batch(prior, prior + 10, {"a": 2})) is Answer.WRITTEN
+        assert spy.sent == sent + 1
+        assert await sink.write(batch(3, 4, {"a": 1})) is Answer.NEWER
+
+
 # -- what take-over finds ---------------------------------------------------------------------
 
 
