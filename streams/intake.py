@@ -2,8 +2,10 @@
 
 from collections import Counter
 from collections.abc import Container, Mapping, Sequence
-from itertools import accumulate
+from itertools import accumulate, chain
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from models.events import BadEvent, Decoder, Event
 from models.step import Step
@@ -57,11 +59,12 @@ def in_order(records: Mapping[str, Sequence[Any]]) -> list[Any]:
     both = [records.get(topic) or [] for topic in (PURCHASES, ENGAGEMENTS)]
     if not all(both):
         return [*both[0], *both[1]]
-    clocks = [accumulate((r.timestamp for r in topic), max) for topic in both]
-    stamped = [(ms, r) for clock, topic in zip(clocks, both, strict=True)
-               for ms, r in zip(clock, topic, strict=True)]  # fmt: skip
-    stamped.sort(key=lambda pair: pair[0])
-    return [record for _, record in stamped]
+    merged = [*both[0], *both[1]]
+    clocks = chain.from_iterable(
+        accumulate((record.timestamp for record in topic), max) for topic in both
+    )
+    order = np.argsort(np.fromiter(clocks, np.int64, len(merged)), kind="stable")
+    return [merged[index] for index in order.tolist()]
 
 
 def take_in(

@@ -1,6 +1,7 @@
 """`clv worker`: run the agents."""
 
 import asyncio
+import gc
 import os
 import sys
 
@@ -18,6 +19,7 @@ def worker() -> None:
     Settings are environment variables; metrics and health are on `CLV_METRICS_PORT`.
     """
     settings = Settings.load()
+    _tame_garbage_collection()
     logs.set_up(settings.log_format)
     try:
         asyncio.run(run(settings))
@@ -27,3 +29,12 @@ def worker() -> None:
         # Whatever still runs must not commit: no orderly end for what is not in order.
         sys.stderr.flush()
         os._exit(complaint.status)
+
+
+def _tame_garbage_collection() -> None:
+    """Collect cycles seldom: a batch makes some hundred thousand objects, and no cycles.
+
+    With the defaults, a fifth of the time went into looking through them again and again.
+    """
+    gc.freeze()
+    gc.set_threshold(250_000, 20, 50)
