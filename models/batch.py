@@ -8,68 +8,80 @@ the event: it is valued too, because silence may have crossed a threshold in it.
 from collections.abc import Callable
 from typing import Final
 
+import msgspec
+import numpy as np
+
 from models.events import Event, Kind
-from models.fact_rows import FactRows
+from models.fact_rows import FactRows, Int64s
+from models.rules import Rules
 from models.state import Outcome, State, decode
-from models.valuation import Rules
+from models.times import MS_PER_S
 
 NONE: Final = -1
 """No row, no silence."""
 
+_NUMBERS: Final = 5  # that are noted of each row
 _ENGAGEMENT: Final = int(Kind.ENGAGEMENT)
 _DUPLICATE: Final = Outcome.DUPLICATE
-_MS_PER_S: Final = 1_000
 
 Read = Callable[[bytes], bytes | None]
 
 
-class Customer:
+class Customer(msgspec.Struct, gc=False):
     """One customer while a batch is worked on.
 
     Attributes:
         key: Kafka key.
         state: a copy, changed event by event.
-        as_of_ms: instant of the last row, or of the stored score.
-        fact_row: number of the row that holds the facts as they are now; NONE before the first.
-        last_row: number of the customer's last row; NONE before the first.
+        as_of_ms: instant of the last row, or of the stored score; 0 for neither.
         tier: step of the tier; None before the first score, or if the name is not known.
         level: the same of the churn level.
         silent_s: epoch second of the last change that silence caused; 0 for none.
-        was: tier, level, historic, predicted and at-risk minor units as stored; None if new.
+        fact_row: number of the row that holds the facts as they are now; NONE before the first.
+        last_row: number of the customer's last row; NONE before the first.
+        was_tier: name of the tier as stored; empty if new.
+        was_level: the same of the churn level.
+        was_id: id of the last event as stored.
+        was_historic_minor: historic value as stored.
+        was_predicted_minor: predicted value as stored.
+        was_at_risk_minor: value at risk as stored.
     """
 
-    __slots__ = (
-        "as_of_ms", "fact_row", "key", "last_row", "level", "silent_s", "state", "tier", "was",
-    )  # fmt: skip
+    key: bytes
+    state: State
+    as_of_ms: int = 0
+    tier: int | None = None
+    level: int | None = None
+    silent_s: int = 0
+    fact_row: int = NONE
+    last_row: int = NONE
+    was_tier: str = ""
+    was_level: str = ""
+    was_id: str = ""
+    was_historic_minor: int = 0
+    was_predicted_minor: int = 0
+    was_at_risk_minor: int = 0
 
-    def __init__(self, rules: Rules, key: bytes, stored: bytes | None) -> None:
-        self.key = key
-        self.fact_row = NONE
-        self.last_row = NONE
-        if stored is None:
-            self.state = State()
-            self.as_of_ms = 0
-            self.tier: int | None = None
-            self.level: int | None = None
-            self.was: tuple[str, str, int, int, int] | None = None
-            self.silent_s = 0
-            return
-        self.state = state = decode(stored)
-        self.as_of_ms = state.as_of_ms
-        self.tier = rules.tiers.index(state.tier)
-        self.level = rules.levels.index(state.churn_level)
-        self.was = (
-            state.tier,
-            state.churn_level,
-            state.historic_minor,
-            state.predicted_minor,
-            state.at_risk_minor,
-        )
-        self.silent_s = state.silent_s
+
+class Rows:
+    """The numbers of all rows as columns; all (n,).
+
+    Attributes:
+        facts: row of facts of each row.
+        at_ms: its instant.
+        silent: facts of the silence before it; NONE where there is none.
+        silent_from_ms: where that silence begins.
+        earlier: the customer's row before it; NONE where it is the first.
+    """
+
+    __slots__ = ("at_ms", "earlier", "facts", "silent", "silent_from_ms")
+
+    def __init__(self, numbers: Int64s) -> None:
+        self.facts, self.at_ms, self.silent, self.silent_from_ms, self.earlier = numbers
 
 
 class Batch:
-    """Collects customers and rows; parallel lists, one entry a row.
+    """Collects customers and rows.
 
     Attributes:
         rules: the policy.
@@ -79,34 +91,27 @@ class Batch:
         customers: by key, in the order in which they were touched.
         who: the customer of each row.
         events: the event of each row; None for a look.
-        fact_rows: number of the facts of each row.
-        at_ms: instant of each row.
-        silent_rows: facts of the silence before each row; NONE where there is none.
-        silent_from_ms: where that silence begins.
-        earlier: number of the customer's row before; NONE where it is the first.
-        last_ids: id of the customer's last event before the row.
     """
+
+    __slots__ = ("_numbers", "customers", "events", "facts", "now_ms", "read", "rules", "who")
 
     def __init__(self, rules: Rules, read: Read, now_ms: int) -> None:
         self.rules = rules
         self.now_ms = now_ms
+        self.read = read
         self.facts = FactRows()
         self.customers: dict[bytes, Customer] = {}
         self.who: list[Customer] = []
         self.events: list[Event | None] = []
-        self.fact_rows: list[int] = []
-        self.at_ms: list[int] = []
-        self.silent_rows: list[int] = []
-        self.silent_from_ms: list[int] = []
-        self.earlier: list[int] = []
-        self.last_ids: list[str] = []
-        self.read = read
+        self._numbers: list[int] = []
 
     def customer(self, key: bytes) -> Customer:
         """The customer, decoded at the first touch."""
         found = self.customers.get(key)
         if found is None:
-            found = self.customers[key] = Customer(self.rules, key, self.read(key))
+            stored = self.read(key)
+            found = Customer(key, State()) if stored is None else self._decoded(key, stored)
+            self.customers[key] = found
         return found
 
     def apply(self, event: Event, timestamp_ms: int) -> Outcome:
@@ -119,19 +124,19 @@ class Batch:
         Raises:
             BadEvent: the facts refuse it; nothing has changed.
         """
+        at_ms = event.at_ms
+        now_ms = min(timestamp_ms, at_ms)
+        now_ms = max(now_ms, self.now_ms)
         customer = self.customer(event.customer)
         state = customer.state
-        now_ms = max(self.now_ms, min(event.at_ms, timestamp_ms))
-        as_of_ms = max(now_ms, event.at_ms, customer.as_of_ms)
         before_ms = customer.as_of_ms
-        silent_row = customer.fact_row
+        as_of_ms = max(now_ms, at_ms, before_ms)
+        silent = customer.fact_row
         engagement = event.kind == _ENGAGEMENT
-        if silent_row == NONE and not engagement and 0 < state.deadline_s * _MS_PER_S <= as_of_ms:
-            silent_row = self.facts.add(state)
-        last_id = state.last_event_id
-        outcome = state.apply(
-            event, self.rules.days.day(event.at_ms), self.rules.policy.retention_days
-        )
+        if silent == NONE and not engagement and 0 < state.deadline_s * MS_PER_S <= as_of_ms:
+            silent = self.facts.add(state)
+        rules = self.rules
+        outcome = state.apply(event, rules.days.day(at_ms), rules.policy.retention_days)
         if outcome is _DUPLICATE:
             return outcome
         state.revision += 1
@@ -140,33 +145,57 @@ class Batch:
         if not engagement or customer.fact_row == NONE:
             customer.fact_row = self.facts.add(state)
             if engagement and before_ms:
-                silent_row = customer.fact_row
-        self._add(customer, event, as_of_ms, silent_row, before_ms, last_id)
+                silent = customer.fact_row
+        self._add(customer, event, as_of_ms, silent if before_ms < as_of_ms else NONE)
         return outcome
 
     def look(self, customer: Customer) -> None:
         """Adds a row at the partition's time, or at the last score's if that is later."""
-        state = customer.state
-        customer.fact_row = self.facts.add(state)
         at_ms = max(self.now_ms, customer.as_of_ms)
-        self._add(customer, None, at_ms, customer.fact_row, customer.as_of_ms, state.last_event_id)
+        customer.fact_row = self.facts.add(customer.state)
+        self._add(customer, None, at_ms, customer.fact_row if customer.as_of_ms < at_ms else NONE)
 
-    def _add(
-        self,
-        customer: Customer,
-        event: Event | None,
-        at_ms: int,
-        silent_row: int,
-        silent_from_ms: int,
-        last_id: str,
-    ) -> None:
-        self.earlier.append(customer.last_row)
-        customer.last_row = len(self.who)
+    def rows(self) -> Rows:
+        """All rows, in the order in which they were added."""
+        return Rows(np.array(self._numbers, dtype=np.int64).reshape(-1, _NUMBERS).T.copy())
+
+    def id_before(self, row: int, earlier: int) -> str:
+        """Id of the customer's last event before a row."""
+        if earlier == NONE:
+            return self.who[row].was_id
+        event = self.events[earlier]
+        assert event is not None, "looks come alone"
+        return event.id
+
+    def _add(self, customer: Customer, event: Event | None, at_ms: int, silent: int) -> None:
+        who = self.who
+        self._numbers += (
+            customer.fact_row,
+            at_ms,
+            silent,
+            customer.as_of_ms,
+            customer.last_row,
+        )
         customer.as_of_ms = at_ms
-        self.who.append(customer)
+        customer.last_row = len(who)
+        who.append(customer)
         self.events.append(event)
-        self.fact_rows.append(customer.fact_row)
-        self.at_ms.append(at_ms)
-        self.silent_rows.append(silent_row if silent_from_ms < at_ms else NONE)
-        self.silent_from_ms.append(silent_from_ms)
-        self.last_ids.append(last_id)
+
+    def _decoded(self, key: bytes, stored: bytes) -> Customer:
+        state = decode(stored)
+        return Customer(
+            key,
+            state,
+            state.as_of_ms,
+            self.rules.tiers.numbers.get(state.tier),
+            self.rules.levels.numbers.get(state.churn_level),
+            state.silent_s,
+            NONE,
+            NONE,
+            state.tier,
+            state.churn_level,
+            state.last_event_id,
+            state.spend_minor + state.late_spend_minor - state.refunded_minor,
+            state.predicted_minor,
+            state.at_risk_minor,
+        )

@@ -1,23 +1,21 @@
-"""From rows to changes: each customer's tier and level, followed row after row.
+"""From rows to moves: each customer's tier and level, followed row after row.
 
 The bounds of `models.ladder` come for all rows at once; what is left to do in order is to clamp
 the current step between them. A silence is clamped before its row. Whatever a change will say is
 looked up afterwards, for all changes together.
 """
 
-from typing import NamedTuple
-
+import msgspec
 import numpy as np
 
-from models.batch import NONE, Batch
-from models.changes import CHURN, TIER
+from models.batch import NONE, Batch, Customer, Rows
+from models.changes import CHURN, TIER, Kind
 from models.deadlines import next_rises
-from models.fact_rows import Int64s
-from models.ladder import LOWEST, Indices, settle
+from models.ladder import LOWEST, Floats, Indices, Ladder, settle
 from models.valuation import Figures, Valuation
 
 
-class Silence(NamedTuple):
+class Silence(msgspec.Struct, frozen=True, gc=False):
     """A time without events, in which the tier value only falls.
 
     Attributes:
@@ -33,7 +31,7 @@ class Silence(NamedTuple):
     look: int
 
 
-class Move(NamedTuple):
+class Move(msgspec.Struct, frozen=True, gc=False):
     """A step left for another one.
 
     Attributes:
@@ -44,7 +42,7 @@ class Move(NamedTuple):
         silence: the time in which it happened; None where the row's event caused it.
     """
 
-    kind: str
+    kind: Kind
     row: int
     before: int | None
     after: int
@@ -55,74 +53,76 @@ class Looks:
     """The figures of all rows and silences of a batch, and where they stand.
 
     Attributes:
+        rows: the batch's.
         figures: first those of the rows, in their order, then those of silences.
-        silences: by row, what lies before it.
+        at_end: by row, number of the figures at the end of the silence before; NONE for none.
+        cuts: by row, the parts of a silence in which the tier value rises.
     """
 
-    figures: Figures
-    silences: dict[int, list[Silence]]
-
     def __init__(self, batch: Batch, valuation: Valuation) -> None:
-        fact_rows = np.array(batch.fact_rows, dtype=np.intp)
-        at_ms = np.array(batch.at_ms, dtype=np.int64)
-        silent = np.array(batch.silent_rows, dtype=np.intp)
-        from_ms = np.array(batch.silent_from_ms, dtype=np.int64)
-        before = np.flatnonzero(silent != NONE)
+        self.rows = rows = batch.rows()
+        count = rows.at_ms.size
+        before = np.flatnonzero(rows.silent != NONE)
         # A look or an engagement leaves the facts as they are: its figures are the silence's.
-        apart = before[silent[before] != fact_rows[before]]
-        look = np.arange(at_ms.size)
-        look[apart] = at_ms.size + np.arange(apart.size)
-        splits = _splits(valuation, silent[before], from_ms[before], at_ms[before])
-        extra_rows: list[int] = []
-        extra_ms: list[int] = []
-        first_extra = at_ms.size + apart.size
-        self.silences = {}
-        # One silence a row, but for those in which the value rises.
-        columns = zip(
-            before.tolist(),
-            silent[before].tolist(),
-            from_ms[before].tolist(),
-            at_ms[before].tolist(),
-            look[before].tolist(),
-            strict=True,
-        )
-        for index, (row, fact_row, start_ms, end_ms, at_end) in enumerate(columns):
-            silences = []
-            begun_ms = start_ms
-            for split_ms in splits.get(index, ()):
-                if begun_ms < split_ms < end_ms:
-                    number = first_extra + len(extra_rows)
-                    silences.append(Silence(fact_row, begun_ms, split_ms, number))
-                    extra_rows.append(fact_row)
-                    extra_ms.append(split_ms)
-                    begun_ms = split_ms
-            silences.append(Silence(fact_row, begun_ms, end_ms, at_end))
-            self.silences[row] = silences
-        self.figures = valuation.figures(
-            np.concatenate([fact_rows, silent[apart], np.array(extra_rows, dtype=np.intp)]),
-            np.concatenate([at_ms, at_ms[apart], np.array(extra_ms, dtype=np.int64)]),
+        apart = before[rows.silent[before] != rows.facts[before]]
+        at_end = np.full(count, NONE)
+        at_end[before] = before
+        at_end[apart] = count + np.arange(apart.size)
+        self.at_end: list[int] = at_end.tolist()
+        self.cuts: dict[int, list[Silence]] = {}
+        facts, at_ms = [rows.facts, rows.silent[apart]], [rows.at_ms, rows.at_ms[apart]]
+        cuts = _cuts(valuation, rows, before)
+        if cuts:
+            extra = self._cut(cuts, count + apart.size)
+            facts.append(np.array([silence.fact_row for silence in extra], dtype=np.int64))
+            at_ms.append(np.array([silence.end_ms for silence in extra], dtype=np.int64))
+        self.figures: Figures = valuation.figures(np.concatenate(facts), np.concatenate(at_ms))
+
+    def silence(self, row: int) -> Silence:
+        """The silence before a row, which has one."""
+        rows = self.rows
+        return Silence(
+            int(rows.silent[row]),
+            int(rows.silent_from_ms[row]),
+            int(rows.at_ms[row]),
+            self.at_end[row],
         )
 
+    def _cut(self, cuts: dict[int, list[int]], number: int) -> list[Silence]:
+        """Cuts silences to parts; the figures at the ends of all but the last are new."""
+        extra: list[Silence] = []
+        for row, instants in cuts.items():
+            whole = self.silence(row)
+            parts = []
+            start_ms = whole.start_ms
+            for at_ms in instants:
+                if start_ms < at_ms < whole.end_ms:
+                    parts.append(Silence(whole.fact_row, start_ms, at_ms, number + len(extra)))
+                    extra.append(parts[-1])
+                    start_ms = at_ms
+            parts.append(Silence(whole.fact_row, start_ms, whole.end_ms, whole.look))
+            self.cuts[row] = parts
+        return extra
 
-def _splits(
-    valuation: Valuation, rows: Indices, start_ms: Int64s, end_ms: Int64s
-) -> dict[int, list[int]]:
-    """Where silences must be cut: before and at each rise of the tier value inside them."""
+
+def _cuts(valuation: Valuation, rows: Rows, before: Indices) -> dict[int, list[int]]:
+    """By row, the instants before and at each rise of the tier value in the silence before it."""
     cuts: dict[int, list[int]] = {}
     if valuation.rules.policy.tier_metric != "rolling":
         return cuts
-    index = np.arange(rows.size)
-    after_ms = start_ms
-    while index.size:
-        rise_ms = next_rises(valuation, rows[index], after_ms)
-        inside = rise_ms <= end_ms[index]
-        index, after_ms = index[inside], rise_ms[inside].astype(np.int64)
-        for row, ms in zip(index.tolist(), after_ms.tolist(), strict=True):
-            cuts.setdefault(row, []).extend((ms - 1, ms))
+    after_ms = rows.silent_from_ms[before]
+    while before.size:
+        rise_ms = next_rises(valuation, rows.silent[before], after_ms)
+        inside = rise_ms <= rows.at_ms[before]
+        before, after_ms = before[inside], rise_ms[inside].astype(np.int64)
+        for row, at_ms in zip(before.tolist(), after_ms.tolist(), strict=True):
+            cuts.setdefault(row, []).extend((at_ms - 1, at_ms))
     return cuts
 
 
-def follow(batch: Batch, valuation: Valuation, looks: Looks) -> list[Move]:
+def follow(  # noqa: C901 - one loop, without a call where nothing moves
+    batch: Batch, valuation: Valuation, looks: Looks
+) -> list[Move]:
     """Moves each customer's tier and level along its rows.
 
     Args:
@@ -133,38 +133,53 @@ def follow(batch: Batch, valuation: Valuation, looks: Looks) -> list[Move]:
     Returns:
         The moves, in the order in which they happened to each customer.
     """
-    rules = valuation.rules
-    tiers = _Bounds(rules.tiers.bounds(looks.figures.tier_value))
-    levels = _Bounds(rules.levels.bounds(looks.figures.decline))
+    tiers = _Bounds(valuation.rules.tiers, looks.figures.tier_value)
+    levels = _Bounds(valuation.rules.levels, looks.figures.decline)
     held: list[bool] = valuation.level_held.tolist()
-    silences = looks.silences
-    fact_rows = batch.fact_rows
+    fact_rows: list[int] = looks.rows.facts.tolist()
+    cuts = looks.cuts
     moves: list[Move] = []
-    for row, customer in enumerate(batch.who):
-        for silence in silences.get(row, ()):
-            look = silence.look
-            if customer.tier is not None:
-                tier = settle(customer.tier, tiers.up[look], tiers.hold[look])
-                if tier != customer.tier:
-                    moves.append(Move(TIER, row, customer.tier, tier, silence))
-                    customer.tier = tier
-            if customer.level is not None and not held[silence.fact_row]:
-                level = settle(customer.level, levels.up[look], levels.hold[look])
-                if level != customer.level:
-                    moves.append(Move(CHURN, row, customer.level, level, silence))
-                    customer.level = level
-        tier = settle(customer.tier, tiers.up[row], tiers.hold[row])
-        if tier != customer.tier:
-            moves.append(Move(TIER, row, customer.tier, tier, None))
-            customer.tier = tier
-        if held[fact_rows[row]]:
-            level = LOWEST if customer.level is None else customer.level
-        else:
-            level = settle(customer.level, levels.up[row], levels.hold[row])
-        if level != customer.level:
-            moves.append(Move(CHURN, row, customer.level, level, None))
-            customer.level = level
+    for row, (customer, look) in enumerate(zip(batch.who, looks.at_end, strict=True)):
+        if look != NONE:
+            if row in cuts:
+                for silence in cuts[row]:
+                    _pass(customer, silence, row, tiers, levels, held, moves)
+            elif not (tiers.allow(customer.tier, look) and levels.allow(customer.level, look)):
+                _pass(customer, looks.silence(row), row, tiers, levels, held, moves)
+        tier = customer.tier
+        if tier is None or not tiers.up[row] <= tier <= tiers.hold[row]:
+            customer.tier = settle(tier, tiers.up[row], tiers.hold[row])
+            moves.append(Move(TIER, row, tier, customer.tier, None))
+        level = customer.level
+        if level is None or not levels.up[row] <= level <= levels.hold[row]:
+            if not held[fact_rows[row]]:
+                customer.level = settle(level, levels.up[row], levels.hold[row])
+            elif level is None:
+                customer.level = LOWEST
+            if customer.level != level:
+                assert customer.level is not None, "a level is never lost"
+                moves.append(Move(CHURN, row, level, customer.level, None))
     return moves
+
+
+def _pass(
+    customer: Customer,
+    silence: Silence,
+    row: int,
+    tiers: "_Bounds",
+    levels: "_Bounds",
+    held: list[bool],
+    moves: list[Move],
+) -> None:
+    """Lets a customer live through a silence."""
+    look = silence.look
+    tier, level = customer.tier, customer.level
+    if not tiers.allow(tier, look):
+        customer.tier = settle(tier, tiers.up[look], tiers.hold[look])
+        moves.append(Move(TIER, row, tier, customer.tier, silence))
+    if not levels.allow(level, look) and not held[silence.fact_row]:
+        customer.level = settle(level, levels.up[look], levels.hold[look])
+        moves.append(Move(CHURN, row, level, customer.level, silence))
 
 
 class _Bounds:
@@ -172,6 +187,11 @@ class _Bounds:
 
     __slots__ = ("hold", "up")
 
-    def __init__(self, bounds: tuple[Indices, Indices]) -> None:
-        self.up: list[int] = bounds[0].tolist()
-        self.hold: list[int] = bounds[1].tolist()
+    def __init__(self, ladder: Ladder, values: Floats) -> None:
+        up, hold = ladder.bounds(values)
+        self.up: list[int] = up.tolist()
+        self.hold: list[int] = hold.tolist()
+
+    def allow(self, step: int | None, look: int) -> bool:
+        """Whether silence leaves the step; it moves none that is not known."""
+        return step is None or self.up[look] <= step <= self.hold[look]

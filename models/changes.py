@@ -10,6 +10,7 @@ SCHEMA: Final = 1
 TIER: Final = "tier"
 CHURN: Final = "churn"
 
+Kind = Literal["tier", "churn"]
 Direction = Literal["up", "down"]
 Cause = Literal["purchase", "refund", "engagement", "silence", "late_event", "model", "profile"]
 
@@ -17,7 +18,7 @@ _ID_BYTES: Final = 16  # as many as a UUID has
 _MS_PER_S: Final = 1_000
 
 
-class TierChange(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+class TierChange(msgspec.Struct, frozen=True, gc=False):
     """A customer entered another tier, as `clv.tier-changes` carries it.
 
     Attributes:
@@ -53,7 +54,7 @@ class TierChange(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     model_version: str
 
 
-class ChurnRiskChange(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+class ChurnRiskChange(msgspec.Struct, frozen=True, gc=False):
     """A customer entered another churn level, as `clv.churn-risk` carries it.
 
     Attributes:
@@ -122,7 +123,7 @@ class Change(msgspec.Struct, frozen=True, gc=False):
 
 
 def change_id(
-    kind: str, customer: bytes, cause: str, cause_id: str, to: str, crossed_at_ms: int
+    kind: Kind, customer: bytes, cause: str, cause_id: str, to: str, crossed_at_ms: int
 ) -> str:
     """The id of a change, derived from what it is.
 
@@ -139,8 +140,7 @@ def change_id(
 
     Source: BLAKE2b, RFC 7693, with a digest of 16 bytes.
     """
-    second = crossed_at_ms // _MS_PER_S if cause == "silence" else ""
-    # Names and ids may hold any character, so each part says how long it is.
-    parts = (kind, cause, cause_id, to, str(second))
-    head = "".join(f"{len(part)}:{part}" for part in parts)
+    second = crossed_at_ms // _MS_PER_S if cause == "silence" else 0
+    # Names and ids may hold any character, so their lengths come first.
+    head = f"{kind} {cause} {second} {len(cause_id)} {len(to)} {cause_id}{to}"
     return blake2b(head.encode() + customer, digest_size=_ID_BYTES).hexdigest()

@@ -89,14 +89,13 @@ class FactRows:
         purchase_days, first_ms, last_ms, repeat_spend_minor, historic_minor = numbers
         bought = purchase_days > 0
         frequency = np.maximum(purchase_days - 1, 0).astype(np.float64)
-        origin_ms: Floats = first_ms - params.alpha * MS_PER_DAY
         return FactColumns(
             bought=bought,
             frequency=frequency,
             recency_days=(last_ms - first_ms) / MS_PER_DAY,
             first_ms=first_ms,
             last_ms=last_ms,
-            origin_ms=origin_ms,
+            origin_ms=first_ms - np.float64(params.alpha * MS_PER_DAY),
             order_value=expected_order_value(
                 params, frequency, repeat_spend_minor / np.maximum(frequency, 1.0)
             ),

@@ -27,11 +27,13 @@ class Ladder:
         names: of the steps; at least one.
         rises: (k,) threshold from which a step is entered; that of the lowest is only published.
         falls: (k,) threshold below which a step is left; -inf for the lowest.
+        numbers: of the steps, by name.
     """
 
     names: tuple[str, ...]
     rises: Floats
     falls: Floats
+    numbers: dict[str, int]
 
     @classmethod
     def of(cls, steps: Sequence[tuple[str, float]], hysteresis: float) -> "Ladder":
@@ -45,7 +47,8 @@ class Ladder:
         # A threshold below 0 would be left above where it was entered.
         falls = np.minimum(rises, rises * (1.0 - hysteresis))
         falls[LOWEST] = -np.inf
-        return cls(tuple(name for name, _ in steps), rises, falls)
+        names = tuple(name for name, _ in steps)
+        return cls(names, rises, falls, {name: number for number, name in enumerate(names)})
 
     def bounds(self, values: Floats) -> tuple[Indices, Indices]:
         """The lowest and the highest step that each value allows.
@@ -59,10 +62,6 @@ class Ladder:
         up = np.searchsorted(self.rises[1:], values, side="right")
         hold = np.searchsorted(self.falls[1:], values, side="right")
         return up, hold
-
-    def index(self, name: str) -> int | None:
-        """The step of that name; None where there is none (a tier that was renamed)."""
-        return self.names.index(name) if name in self.names else None
 
     def crossed(self, before: int | None, after: int) -> float:
         """The threshold that a change to `after` crossed last.

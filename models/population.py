@@ -1,7 +1,7 @@
 """How many customers there are, and what they are worth, by tier and churn level."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from models.summary import Summary
@@ -26,26 +26,45 @@ class Population:
     at_risk_minor: int = 0
 
     def add(
-        self, sign: int, tier: str, level: str, historic_minor: int, predicted_minor: int
+        self,
+        tiers: Sequence[str],
+        levels: Sequence[str],
+        historic_minor: Iterable[int],
+        predicted_minor: Iterable[int],
+        at_risk_minor: Iterable[int],
     ) -> None:
-        """Adds one customer (sign 1), or takes one out (-1); value at risk apart."""
-        self.customers[tier] += sign
-        self.levels[level] += sign
-        self.historic_minor[tier] += sign * historic_minor
-        self.predicted_minor[tier] += sign * predicted_minor
+        """Adds customers; those with an empty name of a tier are none."""
+        self.customers.update(tiers)
+        self.levels.update(levels)
+        historic = dict.fromkeys(self.customers, 0)
+        predicted = historic.copy()
+        for tier, was, will in zip(tiers, historic_minor, predicted_minor, strict=True):
+            historic[tier] += was
+            predicted[tier] += will
+        self.historic_minor.update(historic)
+        self.predicted_minor.update(predicted)
+        self.at_risk_minor += sum(at_risk_minor)
+        for counts in (self.customers, self.levels, self.historic_minor, self.predicted_minor):
+            counts.pop("", None)
+
+    def subtract(self, other: "Population") -> None:
+        """Takes another population out."""
+        self.customers.subtract(other.customers)
+        self.levels.subtract(other.levels)
+        self.historic_minor.subtract(other.historic_minor)
+        self.predicted_minor.subtract(other.predicted_minor)
+        self.at_risk_minor -= other.at_risk_minor
 
 
 def population_of(summaries: Iterable[Summary]) -> Population:
     """The population of stored customers: what all the steps that led to them add up to."""
+    all_of_them = list(summaries)
     total = Population()
-    for summary in summaries:
-        if summary.tier:
-            total.add(
-                1,
-                summary.tier,
-                summary.churn_level,
-                summary.historic_minor,
-                summary.predicted_minor,
-            )
-            total.at_risk_minor += summary.at_risk_minor
+    total.add(
+        [summary.tier for summary in all_of_them],
+        [summary.churn_level for summary in all_of_them],
+        [summary.historic_minor for summary in all_of_them],
+        [summary.predicted_minor for summary in all_of_them],
+        [summary.at_risk_minor for summary in all_of_them],
+    )
     return total

@@ -1,6 +1,7 @@
 """From a customer's last row to what is published of it, and what is stored."""
 
 from collections.abc import Sequence
+from itertools import repeat
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -11,13 +12,12 @@ from models.deadlines import Due
 from models.events import ENGAGEMENT_TYPES
 from models.fact_rows import Int64s
 from models.ladder import Floats
-from models.population import Population
 from models.purchases import model_for
 from models.score import SCHEMA, Score, Window, Windows, encode_all
-from models.state import State, encode
+from models.state import State
 from models.times import MS_MAX, MS_PER_DAY, MS_PER_S, rfc3339
 from models.valuation import Figures, Valuation
-from models.windows import WINDOWS_DAYS, WindowRows
+from models.windows import WindowRows
 
 PROBABILITY_DIGITS: Final = 6
 _DAYS_DIGITS: Final = 6  # a tenth of a second
@@ -33,57 +33,70 @@ class Publication(NamedTuple):
         scores: JSON.
         total_minor: total value, minor units.
         at_risk_minor: value at risk, minor units.
+        historic_minor: historic value, minor units.
         predicted_minor: predicted value, minor units.
     """
 
     scores: list[bytes]
     total_minor: list[int]
     at_risk_minor: list[int]
+    historic_minor: list[int]
     predicted_minor: list[int]
 
 
 def publication(
-    valuation: Valuation, customers: Sequence[Customer], figures: Figures, due: Due
+    valuation: Valuation,
+    customers: Sequence[Customer],
+    tiers: Sequence[str],
+    levels: Sequence[str],
+    figures: Figures,
+    due: Due,
 ) -> Publication:
-    """The scores of customers, whose states hold revision, tier and level as published.
+    """The scores of customers.
 
     Args:
         valuation: of the rows' facts.
         customers: (n,) with their states after the row that is published.
+        tiers: (n,) names.
+        levels: (n,) names.
         figures: (n,) of that row.
         due: (n,) when silence makes them due.
     """
     rules, facts = valuation.rules, valuation.facts
     policy = rules.policy
     rows = figures.rows
-    bought = facts.bought[rows]
-    count = len(customers)
+    bought = figures.bought
     states = [customer.state for customer in customers]
     historic = facts.historic_minor[rows]
     predicted = floored(figures.predicted)
-    at_risk = floored(figures.at_risk)
-    total = (historic + predicted).tolist()
+    told = Publication(
+        [],
+        (historic + predicted).tolist(),
+        floored(figures.at_risk).tolist(),
+        historic.tolist(),
+        predicted.tolist(),
+    )
     scores = map(
         Score,
-        [SCHEMA] * count,
+        repeat(SCHEMA),
         [customer.key.decode() for customer in customers],
         [state.revision for state in states],
         rfc3339(figures.at_ms),
         _times(due.valid_until_ms, due.valid_until_ms <= MS_MAX),
-        [policy.currency] * count,
-        [state.tier for state in states],
-        [state.churn_level for state in states],
+        repeat(policy.currency),
+        tiers,
+        levels,
         _probabilities(1.0 - figures.p_active, bought),
         np.round(figures.decline, PROBABILITY_DIGITS).tolist(),
         _probabilities(figures.p_alive, bought),
         _probabilities(figures.p_active, bought),
         np.round(figures.expected_purchases, PROBABILITY_DIGITS).tolist(),
         floored(facts.order_value[rows]).tolist(),
-        historic.tolist(),
-        predicted.tolist(),
-        total,
+        told.historic_minor,
+        told.predicted_minor,
+        told.total_minor,
         floored(figures.tier_value).tolist(),
-        at_risk.tolist(),
+        told.at_risk_minor,
         [state.orders for state in states],
         [state.refunds for state in states],
         facts.frequency[rows].astype(np.int64).tolist(),
@@ -94,10 +107,10 @@ def publication(
         _next_purchases(valuation, figures, bought),
         _windows(valuation, states, figures.at_ms),
         [_engagements(state.engagement_counts) for state in states],
-        [policy.params.name] * count,
-        [policy.params.version] * count,
+        repeat(policy.params.name),
+        repeat(policy.params.version),
     )
-    return Publication(encode_all(scores), total, at_risk.tolist(), predicted.tolist())
+    return told._replace(scores=encode_all(scores))
 
 
 def floored(values: Floats) -> Int64s:
@@ -113,28 +126,6 @@ def deadline_seconds(look_ms: Floats) -> list[int]:
     # A second that has passed already is none that can be "never".
     whole: list[int] = np.clip(seconds, ahead, _SECOND_MAX).astype(np.int64).tolist()
     return whole
-
-
-def store(customer: Customer, deadline_s: int, predicted_minor: int, at_risk_minor: int) -> bytes:
-    """The state after a score was published, encoded."""
-    state = customer.state
-    state.deadline_s = deadline_s
-    state.as_of_ms = customer.as_of_ms
-    state.predicted_minor = predicted_minor
-    state.at_risk_minor = at_risk_minor
-    state.silent_s = customer.silent_s
-    return encode(state)
-
-
-def count_change(population: Population, customer: Customer) -> None:
-    """Adds what a stored customer's new score changes in the population."""
-    state, was = customer.state, customer.was
-    if was is not None:
-        tier, level, historic_minor, predicted_minor, at_risk_minor = was
-        population.add(-1, tier, level, historic_minor, predicted_minor)
-        population.at_risk_minor -= at_risk_minor
-    population.add(1, state.tier, state.churn_level, state.historic_minor, state.predicted_minor)
-    population.at_risk_minor += state.at_risk_minor
 
 
 def _probabilities(values: Floats, known: NDArray[np.bool_]) -> list[float | None]:
@@ -168,17 +159,13 @@ def _windows(valuation: Valuation, states: Sequence[State], at_ms: Int64s) -> li
     for state, today in zip(states, valuation.rules.days.day_array(at_ms).tolist(), strict=True):
         rows.add(state, today)
     sums = rows.sums()
-    # One column a length: orders, revenue, engagements.
-    columns = [
-        map(
-            Window,
-            sums.orders[:, column].tolist(),
-            sums.revenue_minor[:, column].tolist(),
-            sums.engagements[:, column].tolist(),
-        )
-        for column in range(len(WINDOWS_DAYS))
-    ]
-    return list(map(Windows, *columns))
+    lengths = zip(
+        np.ascontiguousarray(sums.orders.T).tolist(),
+        np.ascontiguousarray(sums.revenue_minor.T).tolist(),
+        np.ascontiguousarray(sums.engagements.T).tolist(),
+        strict=True,
+    )
+    return list(map(Windows, *(map(Window, *columns) for columns in lengths)))
 
 
 def _engagements(counts: dict[int, int]) -> dict[str, int]:

@@ -20,11 +20,17 @@ from models.events import BadEvent, Event, Kind
 from models.ladder import Indices
 from models.policy import Policy
 from models.population import Population
-from models.publish import count_change, deadline_seconds, publication, store
+from models.publish import deadline_seconds, publication
+from models.rules import Rules, rules_of
+from models.state import Outcome, encode
 from models.times import MS_PER_S
-from models.valuation import Figures, Rules, Valuation
+from models.valuation import Figures, Valuation
 
-_ENGAGEMENT: Final = int(Kind.ENGAGEMENT)
+_INPUTS: Final[dict[int, str]] = {
+    int(Kind.PURCHASE): "purchases",
+    int(Kind.REFUND): "purchases",
+    int(Kind.ENGAGEMENT): "engagements",
+}
 
 
 @dataclass
@@ -83,16 +89,19 @@ def step(policy: Policy, read: Read, events: Sequence[tuple[Event, int]], now_ms
         events: checked events, each with its record's Kafka timestamp in ms, in order.
         now_ms: the partition's time before, epoch ms.
     """
-    batch = Batch(Rules.of(policy), read, now_ms)
+    batch = Batch(rules_of(policy), read, now_ms)
     result = Step(now_ms)
+    apply = batch.apply
+    outcomes: dict[int, list[Outcome]] = {kind: [] for kind in _INPUTS}
     for index, (event, timestamp_ms) in enumerate(events):
-        kind = "engagements" if event.kind == _ENGAGEMENT else "purchases"
         try:
-            outcome = batch.apply(event, timestamp_ms)
+            outcomes[event.kind].append(apply(event, timestamp_ms))
         except BadEvent as refusal:
             result.refused.append((index, refusal))
-            continue
-        result.outcomes[kind, outcome.value] += 1
+    for kind, found in outcomes.items():
+        for outcome in Outcome:
+            if count := sum(one is outcome for one in found):
+                result.outcomes[_INPUTS[kind], outcome.value] += count
     result.now_ms = batch.now_ms
     if batch.who:
         _score(batch, result, [c for c in batch.customers.values() if c.last_row != NONE])
@@ -112,7 +121,7 @@ def silence(policy: Policy, read: Read, due_now: Sequence[bytes], now_ms: int) -
         New scores of those whom silence moved or whose score was stale; for all others no more
         than a deadline.
     """
-    batch = Batch(Rules.of(policy), read, now_ms)
+    batch = Batch(rules_of(policy), read, now_ms)
     result = Step(now_ms)
     for key in due_now:
         if read(key) is None:
@@ -137,7 +146,7 @@ def rescore(policy: Policy, states: Iterable[tuple[bytes, bytes]]) -> list[Resco
         states: customers and their encoded states.
     """
     stored = dict(states)
-    batch = Batch(Rules.of(policy), stored.get, 0)
+    batch = Batch(rules_of(policy), stored.get, 0)
     for key in stored:
         batch.look(batch.customer(key))
     if not batch.who:
@@ -153,7 +162,9 @@ def rescore(policy: Policy, states: Iterable[tuple[bytes, bytes]]) -> list[Resco
         customer.tier = up if customer.tier is None else customer.tier
         customer.level = level if customer.level is None else customer.level
     when = due(valuation, looks.figures, *_steps(batch.who))
-    told = publication(valuation, batch.who, looks.figures, when)
+    tiers = [customer.state.tier for customer in batch.who]
+    levels = [customer.state.churn_level for customer in batch.who]
+    told = publication(valuation, batch.who, tiers, levels, looks.figures, when)
     return [
         Rescored(customer.key, score, total, at_risk)
         for customer, score, total, at_risk in zip(
@@ -171,10 +182,9 @@ def _score(batch: Batch, result: Step, customers: list[Customer]) -> None:
     last = np.array([customer.last_row for customer in customers], dtype=np.intp)
     figures = looks.figures.take(last)
     when = due(valuation, figures, *_steps(customers))
-    for customer in customers:
-        event = batch.events[customer.last_row]
-        assert event is not None, "each row of a step has its event"
-        result.causes[CAUSES[event.kind]] += 1
+    kinds = Counter([batch.events[row].kind for row in last.tolist()])
+    for kind, count in kinds.items():
+        result.causes[CAUSES[kind]] += count
     _publish(result, valuation, customers, figures, when)
 
 
@@ -188,7 +198,7 @@ def _refresh(batch: Batch, result: Step) -> None:
     published = Published(
         valuation.p_active(
             figures.rows,
-            np.maximum(np.array(batch.silent_from_ms, dtype=np.int64), valuation.facts.last_ms),
+            np.maximum(looks.rows.silent_from_ms, valuation.facts.last_ms),
         ),
         np.array([customer.state.predicted_minor for customer in batch.who], dtype=np.int64),
     )
@@ -218,29 +228,59 @@ def _refresh(batch: Batch, result: Step) -> None:
 def _publish(
     result: Step, valuation: Valuation, customers: list[Customer], figures: Figures, when: Due
 ) -> None:
-    tiers, levels = valuation.rules.tiers.names, valuation.rules.levels.names
-    for customer in customers:
-        assert customer.tier is not None, "every row leads to a tier"
-        assert customer.level is not None, "every row leads to a level"
-        customer.state.tier = tiers[customer.tier]
-        customer.state.churn_level = levels[customer.level]
-    told = publication(valuation, customers, figures, when)
-    columns = zip(
-        customers,
-        told.scores,
-        told.total_minor,
-        told.predicted_minor,
-        told.at_risk_minor,
-        deadline_seconds(when.look_ms),
+    tiers, levels = _names(valuation.rules, customers)
+    told = publication(valuation, customers, tiers, levels, figures, when)
+    deadlines = deadline_seconds(when.look_ms)
+    keys = [customer.key for customer in customers]
+    result.states |= zip(
+        keys,
+        map(_stored, customers, tiers, levels, deadlines, told.predicted_minor, told.at_risk_minor),
         strict=True,
     )
-    for customer, score, total_minor, predicted_minor, at_risk_minor, deadline_s in columns:
-        key = customer.key
-        result.states[key] = store(customer, deadline_s, predicted_minor, at_risk_minor)
-        result.scores.append((key, score))
-        result.ranks.append((key, total_minor, at_risk_minor))
-        result.deadlines.append((key, deadline_s))
-        count_change(result.population, customer)
+    result.scores += zip(keys, told.scores, strict=True)
+    result.ranks += zip(keys, told.total_minor, told.at_risk_minor, strict=True)
+    result.deadlines += zip(keys, deadlines, strict=True)
+    before = Population()
+    before.add(
+        [customer.was_tier for customer in customers],
+        [customer.was_level for customer in customers],
+        [customer.was_historic_minor for customer in customers],
+        [customer.was_predicted_minor for customer in customers],
+        [customer.was_at_risk_minor for customer in customers],
+    )
+    result.population.add(
+        tiers, levels, told.historic_minor, told.predicted_minor, told.at_risk_minor
+    )
+    result.population.subtract(before)
+
+
+def _stored(
+    customer: Customer,
+    tier: str,
+    level: str,
+    deadline_s: int,
+    predicted_minor: int,
+    at_risk_minor: int,
+) -> bytes:
+    """The state after a score was published, encoded."""
+    state = customer.state
+    state.tier = tier
+    state.churn_level = level
+    state.deadline_s = deadline_s
+    state.as_of_ms = customer.as_of_ms
+    state.predicted_minor = predicted_minor
+    state.at_risk_minor = at_risk_minor
+    state.silent_s = customer.silent_s
+    return encode(state)
+
+
+def _names(rules: Rules, customers: Sequence[Customer]) -> tuple[list[str], list[str]]:
+    """Names of the tiers and levels of customers, all of whom have one."""
+    tiers, levels = rules.tiers.names, rules.levels.names
+    return (
+        [tiers[customer.tier] for customer in customers],  # type: ignore[index]
+        [levels[customer.level] for customer in customers],  # type: ignore[index]
+    )
 
 
 def _steps(customers: Sequence[Customer]) -> tuple[Indices, Indices]:

@@ -1,44 +1,19 @@
 """What customers are worth at an instant: every figure of a score, for many rows at once."""
 
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.churn import activity_decline, churn_ladder, value_at_risk
-from models.days import Days
+from models.churn import activity_decline, value_at_risk
 from models.fact_rows import FactColumns, Int64s
-from models.ladder import Floats, Indices, Ladder
-from models.policy import Policy
+from models.ladder import Floats, Indices
 from models.purchases import model_for
+from models.rules import Rules
 from models.summaries import Forecast
-from models.tiers import ROLLING_DAYS, steady_value, tier_ladder, tier_value
+from models.tiers import ROLLING_DAYS, steady_value, tier_value
 from models.times import MS_PER_DAY
-
-
-@dataclass(frozen=True)
-class Rules:
-    """A policy with what follows from it, made once.
-
-    Attributes:
-        policy: the settings.
-        days: the calendar of its time zone.
-        tiers: ladder of `tier_value`.
-        levels: ladder of `activity_decline`.
-    """
-
-    policy: Policy
-    days: Days
-    tiers: Ladder
-    levels: Ladder
-
-    @classmethod
-    @lru_cache(maxsize=8)
-    def of(cls, policy: Policy) -> "Rules":
-        """The rules of a policy."""
-        return cls(policy, Days(policy.timezone), tier_ladder(policy), churn_ladder(policy))
 
 
 class Figures(NamedTuple):
@@ -50,6 +25,7 @@ class Figures(NamedTuple):
 
     rows: Indices
     at_ms: Int64s
+    bought: NDArray[np.bool_]
     age_days: Floats
     p_alive: Floats
     p_active: Floats
@@ -80,7 +56,16 @@ class Valuation:
     def at_purchase(self) -> Forecast:
         """(n,) forecasts of each row right after its last purchase."""
         facts = self.facts
-        return self._at_age(facts.frequency, facts.recency_days, facts.recency_days)
+        # Whoever bought once has no history yet, and half of the customers have: one look at
+        # them, in front of the others, is enough.
+        others = np.flatnonzero((facts.frequency > 0.0) | (facts.recency_days > 0.0))
+        frequency = np.zeros(others.size + 1)
+        recency = np.zeros(others.size + 1)
+        frequency[1:] = facts.frequency[others]
+        recency[1:] = facts.recency_days[others]
+        at = np.zeros(facts.frequency.size, dtype=np.intp)
+        at[others] = np.arange(1, others.size + 1)
+        return Forecast._make(column[at] for column in self._at_age(frequency, recency, recency))
 
     @cached_property
     def predicted_at_purchase(self) -> Floats:
@@ -146,6 +131,7 @@ class Valuation:
         return Figures(
             rows=rows,
             at_ms=at_ms,
+            bought=bought,
             age_days=age,
             p_alive=forecast.p_alive,
             p_active=forecast.p_active,

@@ -3,20 +3,16 @@
 from collections import Counter
 
 import msgspec
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.changes import Change
-from models.events import BadEvent, Event
-from models.facts import TOTAL_MINOR_MAX
-from models.gamma_gamma import population_mean
-from models.mbg_nbd import expected_next_purchase_days
+from models.events import Event
 from models.policy import Policy
 from models.population import Population, population_of
 from models.score import Score
 from models.state import decode, decode_summary
-from models.step import Step, rescore, silence, step
+from models.step import Step, rescore, silence
 from tests.models.naive import Naive
 from tests.models.shop import (
     DAY_MS,
