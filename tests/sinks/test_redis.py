@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import shutil
+import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from sinks import redis as module
 from sinks.redis import MarkAhead, RedisScores, Scored
 from sinks.redis_link import Link
 from sinks.sink import Answer, Unavailable, Unusable
+from streams.embedded.child import ServerFailedError, free_port
 from tests.servers.redis import Redis
 from tests.sinks.batches import Shop, batch, score, scored
 
@@ -434,8 +437,8 @@ async def test_a_full_server_takes_nothing_rather_than_half() -> None:
 
 
 async def test_a_replica_takes_no_writes(redis_server: Redis) -> None:
-    host, port = redis_server.address.split(":")
-    with Redis({"replicaof": f"{host} {port}"}) as server:
+    with Redis() as server:
+        Database.from_url(server.url()).replicaof(*redis_server.address.split(":"))
         sink = RedisScores(server.url())
         with pytest.raises(Unavailable, match="replica"):
             await sink.refill(0, 10, [scored(ALL)])
@@ -496,6 +499,43 @@ async def test_a_socket_instead_of_a_port(tmp_path: Path) -> None:
         assert sink.where == str(path)
         await filled(sink)
         await sink.close()
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[Path, Path]:
+    """A certificate that nobody trusts by default, and its key."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("no openssl to make a certificate with")
+    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    command = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=redis"]
+    command += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key)]
+    subprocess.run([*command, "-out", str(certificate)], check=True, capture_output=True)
+    return certificate, key
+
+
+async def test_tls(certificate: tuple[Path, Path]) -> None:
+    port = free_port()
+    tls = {
+        "tls-port": str(port),
+        "tls-cert-file": str(certificate[0]),
+        "tls-key-file": str(certificate[1]),
+        "tls-auth-clients": "no",
+    }
+    try:
+        server = Redis(tls).start()
+    except ServerFailedError:
+        pytest.skip("this redis-server was built without TLS")
+    try:
+        trusting = RedisScores(f"rediss://127.0.0.1:{port}/0?ssl_ca_certs={certificate[0]}")
+        await filled(trusting)
+        doubting = RedisScores(f"rediss://127.0.0.1:{port}/0")
+        with pytest.raises(Unavailable, match="certificate"):
+            await doubting.ping()
+        await trusting.close()
+        await doubting.close()
+    finally:
+        server.remove()
 
 
 async def test_nobody_there() -> None:
