@@ -1,5 +1,7 @@
 """Records arrive: all of them, in order, where the Java client would have put them."""
 
+import asyncio
+
 import pytest
 
 from streams import kafka
@@ -82,3 +84,16 @@ async def publish(settings, partitions, records):
         publisher = Publisher(producer, partitions)
         await publisher.publish(records)
         await publisher.flush()
+
+
+async def test_reading_waits_for_a_transaction_that_is_being_completed(kafka, settings, unique):
+    topic = unique("completed")
+    await create_topics_async(kafka.bootstrap, {topic: 1})
+    async with producing(settings, transactional_id=unique("id")) as producer:
+        await producer.begin_transaction()
+        await producer.send_and_wait(topic, b"late", partition=0)
+        reading = asyncio.create_task(read(settings, topic, 1))
+        await asyncio.sleep(1.5)
+        assert not reading.done()
+        await producer.commit_transaction()
+        assert [record.value for record in await reading] == [b"late"]
