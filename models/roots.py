@@ -84,7 +84,8 @@ def last_above(curve: Curve, search: Search) -> Floats:
         search: what is looked for.
 
     Returns:
-        (n,) epoch ms, at most the gap before the curve reaches its target and never after it;
+        (n,) epoch ms, never after the curve reaches its target, and at most the gap before it if
+        the curve is as smooth as forecasts are;
         inf where it is still above it at the end; the start where it is not above it there.
     """
     found = np.full(search.target.shape, np.inf)

@@ -49,7 +49,7 @@ class Schedule:
         self._seconds: dict[int, list[bytes]] = {}
         self._seconds_heap: list[int] = []
         self._ripe: list[bytes] = []  # of slots that have passed
-        self._late: list[bytes] = []  # put in as due when they had just been taken out as due
+        self._late: dict[int, list[bytes]] = {}  # put in as due after time had come to it
         self._gone = 0  # entries that do not count
         self._open = -1  # number of the slot that is, or was last, spread over its seconds
         self._now_ms = -1
@@ -98,13 +98,14 @@ class Schedule:
         """
         if now_ms > self._now_ms:
             self._now_ms = now_ms
-            self._ripe += self._late
-            self._late = []
+            late, self._late = self._late, {}
+            for second, entries in late.items():
+                self._ripen(entries, second)
         now_s = self._now_ms // MS_PER_S
         self._open_slots(now_s >> _SLOT_BITS)
         while self._seconds_heap and self._seconds_heap[0] <= now_s:
             second = heappop(self._seconds_heap)
-            self._ripe += self._seconds.pop(second)
+            self._ripen(self._seconds.pop(second), second)
         found: list[bytes] = []
         queued = self._queued
         while self._ripe and len(found) < limit:
@@ -117,12 +118,25 @@ class Schedule:
         return found
 
     def earliest_s(self) -> int | None:
-        """Epoch second of the earliest entry, or up to an hour earlier; None where none is."""
+        """Epoch second of the earliest entry, or up to an hour earlier; None where none is.
+
+        Entries that do not count any more are seen, too, until they are swept.
+        """
         waiting = self._ripe or self._late
         earliest = [self._now_ms // MS_PER_S] if waiting else []
         earliest += self._seconds_heap[:1]
         earliest += [number << _SLOT_BITS for number in self._closed_heap[:1]]
         return min(earliest, default=None)
+
+    def _ripen(self, entries: list[bytes], second: int) -> None:
+        """Takes those of a second's entries that count."""
+        ripe = self._counting(entries, second)
+        self._gone -= len(entries) - len(ripe)
+        self._ripe += ripe
+
+    def _counting(self, entries: list[bytes], second: int) -> list[bytes]:
+        queued = self._queued
+        return [c for c in dict.fromkeys(entries) if queued.get(c) == second]
 
     def _slot(self, number: int) -> _Slot:
         slot = self._closed.get(number)
@@ -133,7 +147,7 @@ class Schedule:
 
     def _enter(self, customer: bytes, second: int) -> None:
         if second * MS_PER_S <= self._now_ms:
-            self._late.append(customer)
+            self._late.setdefault(second, []).append(customer)
             return
         entries = self._seconds.get(second)
         if entries is None:
@@ -180,13 +194,10 @@ class Schedule:
             seconds = self._earliest_of(slot)
             slot.customers = list(seconds)
             slot.seconds = array("I", seconds.values())
-        for second, entries in self._seconds.items():
-            entries[:] = [c for c in dict.fromkeys(entries) if self._queued.get(c) == second]
-        self._ripe = self._waiting(self._ripe)
-        self._late = self._waiting(self._late)
-        self._gone = 0
-
-    def _waiting(self, entries: list[bytes]) -> list[bytes]:
+        for kept in (self._seconds, self._late):
+            for second, entries in kept.items():
+                entries[:] = self._counting(entries, second)
         now_s = self._now_ms // MS_PER_S
         queued = self._queued
-        return [c for c in dict.fromkeys(entries) if queued.get(c, now_s + 1) <= now_s]
+        self._ripe = [c for c in self._ripe if queued.get(c, now_s + 1) <= now_s]
+        self._gone = 0
