@@ -10,7 +10,7 @@ from typing import Literal
 MAX_REASONS = 24
 """Distinct dead-letter reasons that get a series of their own, per topic; the rest is `other`."""
 
-MAX_SINK_ERRORS = 6
+MAX_SINK_ERRORS = 16
 """Distinct error codes that get a series of their own, per sink; the rest is `other`."""
 
 OUTCOMES = ("processed", "duplicate", "late", "rerouted", "dead_letter")

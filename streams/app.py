@@ -56,6 +56,7 @@ def create_app(
         topics=OutputTopics(source=f"/{settings.group}"),
         partitions=settings.partitions,
         changelog=lanes.changelog,
+        wall_clock=settings.clock == "wall",
     )
 
     def keeper(lane: Lane, table: dict[bytes, bytes]) -> Scorekeeper:
@@ -64,4 +65,9 @@ def create_app(
     app = LaneApp(lanes, keeper, partitions=settings.partitions, instance=settings.instance)
     app.Table("state", partitions=settings.partitions)
     create_agents(app, settings.partitions)
+
+    @app.on_partitions_assigned.connect  # type: ignore[untyped-decorator]
+    async def count_rebalance(*_: object, **__: object) -> None:
+        metrics.rebalance()
+
     return app

@@ -7,6 +7,7 @@ import time
 from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
+from sinks.metrics import Metrics
 from streams import kafka, ticks
 from streams.scorekeeper import keepers
 from streams.settings import Settings
@@ -14,6 +15,8 @@ from streams.topics import CLOCK, INPUTS
 from streams.transport.app import LaneApp
 
 log = logging.getLogger(__name__)
+
+RETRY_S = 1.0
 
 
 def wall_ms() -> int:
@@ -25,29 +28,49 @@ def _newest_event_ms(app: LaneApp) -> int:
     return max((keeper.now_ms for keeper in keepers(app)), default=0)
 
 
-async def make_ticks(app: LaneApp, settings: Settings) -> None:
-    """Publish ticks until cancelled.
+async def make_ticks(app: LaneApp, settings: Settings, metrics: Metrics) -> None:
+    """Publish ticks until cancelled, and tell how far the lanes lag behind their inputs.
 
-    With `CLV_CLOCK=events` they tell the newest time that any partition has reached, and there
+    With `CLV_CLOCK=events` ticks tell the newest time that any partition has reached, and there
     are none while it stands. A tick that could not be published is no loss: the next one knows
     more.
     """
     told: dict[int, int] = {}
-    async with kafka.producer(settings, enable_idempotence=False, acks=1, linger_ms=0) as producer:
-        while True:
-            await asyncio.sleep(settings.tick_interval_seconds)
-            now_ms = wall_ms() if settings.clock == "wall" else _newest_event_ms(app)
-            numbers = [n for n, lane in app.lanes.items() if lane.ready and told.get(n) != now_ms]
-            if now_ms == 0 or not numbers:
-                continue
-            try:
-                inputs = [TopicPartition(topic, n) for n in numbers for topic in INPUTS]
-                ends = await app.consumer.ends(inputs)
-                for number in numbers:
-                    tick = ticks.Tick(
-                        now_ms, {topic: ends[TopicPartition(topic, number)] for topic in INPUTS}
-                    )
-                    await producer.send(CLOCK, ticks.encode(tick), partition=number)
-                    told[number] = now_ms
-            except KafkaError as error:
-                log.warning("no tick: %s", error)
+    while True:
+        try:
+            arguments = {"enable_idempotence": False, "acks": 1, "linger_ms": 0}
+            async with kafka.producer(settings, **arguments) as producer:
+                while True:
+                    await asyncio.sleep(settings.tick_interval_seconds)
+                    # First the time, then the ends: what came before this time is before them.
+                    now_ms = wall_ms() if settings.clock == "wall" else _newest_event_ms(app)
+                    ends = await _ends(app)
+                    _report_lag(app, metrics, ends)
+                    for number, known in ends.items():
+                        if 0 < now_ms != told.get(number):
+                            tick = ticks.encode(ticks.Tick(now_ms, known))
+                            await producer.send(CLOCK, tick, partition=number)
+                            told[number] = now_ms
+        except (KafkaError, kafka.KafkaAway) as error:
+            log.warning("no ticks: %s", error)
+            await asyncio.sleep(RETRY_S)
+
+
+async def _ends(app: LaneApp) -> dict[int, dict[str, int]]:
+    """Where the inputs of each lane that is ready end now: number, topic, offset."""
+    numbers = [number for number, lane in app.lanes.items() if lane.ready]
+    if not numbers:
+        return {}
+    ends = await app.consumer.ends(TopicPartition(t, n) for n in numbers for t in INPUTS)
+    return {n: {topic: ends[TopicPartition(topic, n)] for topic in INPUTS} for n in numbers}
+
+
+def _report_lag(app: LaneApp, metrics: Metrics, ends: dict[int, dict[str, int]]) -> None:
+    now_ms = wall_ms()
+    for number, known in ends.items():
+        if (lane := app.lanes.get(number)) is None:  # it went while the ends were asked for
+            continue
+        for topic, end in known.items():
+            position, oldest_ms = lane.progress(topic)
+            age_ms = 0 if oldest_ms is None else max(0, now_ms - oldest_ms)
+            metrics.lag(topic, number, max(0, end - position), age_ms / 1000)

@@ -18,10 +18,16 @@ MS_PER_S = 1000
 
 
 class Report:
-    """The metrics of one partition number."""
+    """The metrics of one partition number.
 
-    def __init__(self, metrics: Metrics, partition: int) -> None:
-        self._metrics, self._partition = metrics, partition
+    Args:
+        metrics: of the worker.
+        partition: its number.
+        wall_clock: ticks tell the time of day. Else their age and lateness mean nothing.
+    """
+
+    def __init__(self, metrics: Metrics, partition: int, *, wall_clock: bool) -> None:
+        self._metrics, self._partition, self._wall_clock = metrics, partition, wall_clock
 
     def recovering(self, applied: int, remaining: int) -> None:
         """Changelog records were applied, and so many are left."""
@@ -31,7 +37,7 @@ class Report:
     def recovered(self, population: Population) -> None:
         """The partition is whole; its population counts from now on."""
         self._metrics.revoked(self._partition)
-        self._metrics.tick(self._partition, time.time())
+        self.tick(int(time.time() * MS_PER_S))
         self._population(population)
 
     def ended(self) -> None:
@@ -41,7 +47,9 @@ class Report:
     def batch(self, seconds: float, result: Step, intake: Intake | None) -> None:
         """A transaction was committed, `seconds` after its batch was begun."""
         metrics = self._metrics
-        outcomes: Counter[tuple[str, str]] = Counter(result.outcomes)
+        outcomes: Counter[tuple[str, str]] = Counter()
+        for (kind, outcome), count in result.outcomes.items():
+            outcomes[f"clv.{kind}", outcome] += count
         newest_s: dict[str, float] = {}
         if intake is not None:
             for topic, reasons in _reasons(intake.all_refused(result)).items():
@@ -51,8 +59,10 @@ class Report:
                 outcomes[topic, "rerouted"] += count
             newest_s = intake.newest_s()
         metrics.batch(self._partition, seconds, outcomes, newest_s)
-        metrics.tier_changes(result.tier_changes)
-        metrics.churn_changes(result.churn_changes)
+        published_ms = int(time.time() * MS_PER_S) if self._wall_clock else None
+        metrics.tier_changes(result.tier_changes, published_ms)
+        metrics.churn_changes(result.churn_changes, published_ms)
+        metrics.score_refreshes(result.causes)
         self._population(result.population)
 
     def state(self, size: int, deadlines: int, overdue_s: float) -> None:
@@ -61,12 +71,9 @@ class Report:
         self._metrics.deadlines(self._partition, deadlines, overdue_s)
 
     def tick(self, at_ms: int) -> None:
-        """A tick was believed."""
-        self._metrics.tick(self._partition, at_ms / MS_PER_S)
-
-    def refreshed(self, causes: Mapping[str, int]) -> None:
-        """Scores were published without an event."""
-        self._metrics.score_refreshes(causes)
+        """Time has come so far."""
+        if self._wall_clock:
+            self._metrics.tick(self._partition, at_ms / MS_PER_S)
 
     def readable(self, records: Mapping[str, Sequence[Any]]) -> Callable[[], None]:
         """What to call when a batch can be looked up: it observes each event's latency."""

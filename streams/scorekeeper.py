@@ -54,6 +54,7 @@ class Shared:
     topics: OutputTopics
     partitions: int
     changelog: str
+    wall_clock: bool
 
 
 class Scorekeeper:
@@ -64,7 +65,7 @@ class Scorekeeper:
         self._number = lane.number
         self._schedule = Schedule()
         self._ticks = PendingTicks()
-        self._report = Report(shared.metrics, lane.number)
+        self._report = Report(shared.metrics, lane.number, wall_clock=shared.wall_clock)
         self._follower = Follower(
             shared.redis, shared.metrics, shared.readiness, lane.number, self._refill
         )

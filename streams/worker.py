@@ -9,8 +9,9 @@ from typing import Any
 
 from aiokafka.errors import ProducerFenced
 
+from sinks.metrics import Metrics
 from sinks.redis import RedisScores
-from sinks.sink import Unavailable
+from sinks.sink import Unavailable, Unusable
 from streams import clock, kafka, topics
 from streams.app import create_app, create_metrics
 from streams.complaint import Complaint
@@ -69,7 +70,7 @@ async def run(
         readiness.watch(app)
         await app.start()
         started(app)
-        await _work(app, settings, stop)
+        await _work(app, settings, metrics, stop)
     finally:
         await redis.close()
         status.close()
@@ -81,6 +82,8 @@ async def _wait_for(attempt: Callable[[], Awaitable[object]], stop: asyncio.Even
     while not stop.is_set():
         try:
             await attempt()
+        except Unusable as error:
+            raise WorkerFailed(str(error)) from error
         except (kafka.KafkaAway, Unavailable) as away:
             log.warning("%s (tries again in %.1f s)", away, wait_s)
         else:
@@ -91,8 +94,8 @@ async def _wait_for(attempt: Callable[[], Awaitable[object]], stop: asyncio.Even
     return False
 
 
-async def _work(app: LaneApp, settings: Settings, stop: asyncio.Event) -> None:
-    ticking = asyncio.create_task(clock.make_ticks(app, settings))
+async def _work(app: LaneApp, settings: Settings, metrics: Metrics, stop: asyncio.Event) -> None:
+    ticking = asyncio.create_task(clock.make_ticks(app, settings, metrics))
     ticking.add_done_callback(lambda task: _watch(app, task))
     stopping: asyncio.Task[Any] = asyncio.create_task(stop.wait())
     ends: list[asyncio.Future[Any]] = [stopping, app.failed]
@@ -122,6 +125,8 @@ def _complaint(settings: Settings, error: BaseException) -> Complaint:
     match error:
         case Complaint():
             return error
+        case Unusable():
+            return WorkerFailed(str(error))
         case InstanceTakenError():
             return WorkerFailed(
                 f"Another worker was started with CLV_INSTANCE={settings.instance}, and has this "

@@ -41,6 +41,11 @@ class Alignment:
         held = self._held.get(tp)
         return held[0].offset if held else None
 
+    def oldest_ms(self, tp: TopicPartition) -> int | None:
+        """Kafka timestamp of the first record that is held of a partition; None where none is."""
+        held = self._held.get(tp)
+        return held[0].timestamp if held else None
+
     def take(
         self,
         fetched: Mapping[TopicPartition, list[Any]],

@@ -130,5 +130,6 @@ class LaneApp(faust.App):
         # Resuming clears queues, which are empty: lanes were drained.
         self.flow_control.resume()
         self.tables.ready.set()
+        await self.on_partitions_assigned.send(assigned)
         self.on_rebalance_return()
         self.on_rebalance_end()

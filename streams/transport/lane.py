@@ -48,6 +48,7 @@ class Lane:
         self._uncommitted: dict[TopicPartition, int] = {}
         self._alignment = Alignment([tp for tp in self.inputs if tp.topic in settings.aligned])
         self._ends: dict[TopicPartition, int] = {}
+        self._in_hand: Batch | None = None
         self.ready = False
         self.recovering = False
         self._settings, self._feed, self._table = settings, feed, table
@@ -166,6 +167,7 @@ class Lane:
         # is fetched again from what was really applied.
         self._feed.rewind(self.applied)
         self._alignment.clear()
+        self._in_hand = None
         self._fetching = True
         try:
             self._ends = await self._feed.ends(self.inputs)
@@ -180,10 +182,11 @@ class Lane:
                 self._fetching = False
             records = self._alignment.take(fetched, self._has_more, time.monotonic())
             if records:
-                batch = Batch(self, await self._following(records))
+                self._in_hand = batch = Batch(self, await self._following(records))
                 await self._feed.deliver(batch)
                 await batch.finished()
                 self.applied.update(batch.offsets)
+                self._in_hand = None
 
     async def _following(
         self, records: dict[TopicPartition, list[Any]]
@@ -228,6 +231,13 @@ class Lane:
     def passed(self, offsets: Mapping[TopicPartition, int]) -> None:
         """A batch is done without a commit."""
         self._uncommitted.update(offsets)
+
+    def progress(self, topic: str) -> tuple[int, int | None]:
+        """The next offset to commit, and the Kafka timestamp of its record where that is here."""
+        tp = TopicPartition(topic, self.number)
+        if self._in_hand is not None and (records := self._in_hand.records.get(topic)):
+            return records[0].offset, records[0].timestamp
+        return self._passed(tp), self._alignment.oldest_ms(tp)
 
     def _has_more(self, tp: TopicPartition) -> bool:
         return self._feed.reached(tp) < max(self._ends[tp], self._feed.end(tp))
