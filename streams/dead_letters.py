@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from models.events import BadEvent
+from models.times import rfc3339
 from sinks.record import Record
 from streams.complaint import Complaint
 
@@ -30,7 +31,8 @@ def dead_letter(record: Any, reason: BadEvent) -> Record:
         ("clv-timestamp", b"%d" % record.timestamp),
         ("ce_id", b"%s/%d/%d" % (record.topic.encode(), record.partition, record.offset)),
         ("ce_type", b"clv.dead-letter.v1"),
-        ("ce_source", b"clv"),
+        ("ce_source", b"/clv"),
+        ("ce_time", rfc3339(np.array([record.timestamp]))[0].encode()),
         ("ce_specversion", b"1.0"),
     ]
     value = record.value

@@ -32,6 +32,8 @@ def test_letter_holds_the_original_bytes_and_whence_they_came() -> None:
     assert headers["clv-key"] == b"42"
     assert headers["clv-timestamp"] == b"1000"
     assert headers["ce_specversion"] == b"1.0"
+    assert headers["ce_time"] == b"1970-01-01T00:00:01.000Z"
+    assert headers["ce_id"] == b"clv.purchases/3/17"
     assert "clv-truncated" not in headers
 
 
