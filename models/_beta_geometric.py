@@ -32,6 +32,7 @@ def purchases_while_there(
     shape: Floats,
     since: Floats,
     log_growth: Floats,
+    widest: float,
     daily_discount: float,
 ) -> Floats:
     """Expected discounted purchases of customers who are there at `as_of`.
@@ -43,13 +44,15 @@ def purchases_while_there(
         shape: (n,) s = r + x.
         since: (n,) A = alpha + T, in days.
         log_growth: (n,) ln(1 + h/A).
+        widest: a bound on `log_growth` that does not depend on the batch: a customer's figures
+            must not either.
         daily_discount: continuous rate per day.
 
     Returns:
         (n,) purchases, >= 0.
     """
     if daily_discount != 0.0:
-        return _integrated(a, k, c, shape, since, log_growth, daily_discount)
+        return _integrated(a, k, c, shape, since, log_growth, widest, daily_discount)
     excess = a - 1.0
     decay = -np.expm1(-log_growth)  # z
     hard = (decay * abs(excess) < _CANCELLATION_MIN) | (c < _C_MIN)
@@ -60,7 +63,7 @@ def purchases_while_there(
     if easy.any():
         expected[easy] = _closed(excess, k, c[easy], decay[easy], log_growth[easy])
     expected[hard] = _integrated(
-        a, k, c[hard], shape[hard], since[hard], log_growth[hard], daily_discount
+        a, k, c[hard], shape[hard], since[hard], log_growth[hard], widest, daily_discount
     )
     return expected
 
@@ -77,10 +80,11 @@ def _integrated(
     shape: Floats,
     since: Floats,
     log_growth: Floats,
+    widest: float,
     daily_discount: float,
 ) -> Floats:
     total = np.zeros_like(log_growth)
-    for node, weight in unit_nodes(float(log_growth.max(initial=0.0))):
+    for node, weight in unit_nodes(widest):
         y = node * log_growth
         grown = np.expm1(y)
         rate = np.exp((1.0 - a) * y - daily_discount * since * grown)

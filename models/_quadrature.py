@@ -9,7 +9,7 @@ from functools import cache
 
 import numpy as np
 
-_DIGITS = 16.5
+_DIGITS = 14.0
 _COUNT_MIN = 4
 _COUNT_MAX = 96
 
@@ -20,7 +20,7 @@ def unit_nodes(widest: float, at_least: int = _COUNT_MIN) -> Nodes:
     """Nodes in (0, 1) and their weights, for all y from 0 to `widest`.
 
     Args:
-        widest: the longest range of y in the batch.
+        widest: the longest range of y that any customer can have.
         at_least: nodes that the integrand needs for reasons of its own.
 
     Source: Trefethen (2008), "Is Gauss quadrature better than Clenshaw-Curtis?", theorem 4.5:

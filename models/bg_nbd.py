@@ -188,6 +188,7 @@ def forecast(
         shape=shape,
         since=since,
         log_growth=log_growth,
+        widest=float(np.log1p(horizon_days / params.alpha)),
         daily_discount=daily_discount(discount_rate),
     )
     return Forecast(alive, alive * -np.expm1(-shape * log_growth), alive * while_there)

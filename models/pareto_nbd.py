@@ -269,7 +269,7 @@ def _while_there(
         lasting = -np.expm1(-excess * log_growth) / excess if excess else log_growth
         return np.asarray(rate * until * lasting, dtype=np.float64)
     total = np.zeros_like(until)
-    for node, weight in unit_nodes(float(log_growth.max(initial=0.0))):
+    for node, weight in unit_nodes(float(np.log1p(horizon_days / params.beta))):
         y = node * log_growth
         total += weight * np.exp(-excess * y - discount * until * np.expm1(y))
     discounted: Floats = rate * until * log_growth * total
@@ -289,7 +289,8 @@ def _next_purchase(params: ModelParams, x: Floats, age: Floats, horizon_days: fl
     waited = since * np.expm1(np.minimum(_WAITED / shape, 700.0))
     log_growth = np.log1p(np.minimum(horizon_days, waited) / scale)
     total = np.zeros_like(since)
-    for node, weight in unit_nodes(float(log_growth.max(initial=0.0)), _NODES_NEXT_PURCHASE):
+    widest = float(np.log1p(horizon_days / min(params.alpha, params.beta)))
+    for node, weight in unit_nodes(widest, _NODES_NEXT_PURCHASE):
         y = node * log_growth
         u = scale * np.expm1(y)
         total += weight * np.exp(
