@@ -26,6 +26,7 @@ class Partition:
     now_ms: int = 0
     changes: list[tuple[str, Change]] = field(default_factory=list)
     scores: dict[bytes, bytes] = field(default_factory=dict)
+    deadlines: dict[bytes, int] = field(default_factory=dict)
     refreshes: int = 0
     looks: int = 0
 
@@ -47,6 +48,7 @@ class Partition:
         self.table.update(result.states)
         self.now_ms = result.now_ms
         self.scores.update(result.scores)
+        self.deadlines.update(result.deadlines)
         for customer, deadline_s in result.deadlines:
             self.schedule.put(customer, deadline_s)
         self.changes += [("tier", change) for change in result.tier_changes]

@@ -1,0 +1,100 @@
+"""Deadlines: never after the truth, and no earlier than they may be."""
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+
+from models.deadlines import LOOKAHEAD_DAYS, STALE_RISK, STALE_SHARE
+from models.events import Event
+from models.policy import Policy
+from models.score import Score
+from models.state import decode
+from models.step import silence
+from tests.models.naive import Naive
+from tests.models.shop import DAY_MS, Partition, policies, purchase_histories
+
+SECOND_MS = 1_000
+SILENT_DAYS = 450  # longer than the windows
+
+proof = settings(max_examples=60, derandomize=True, deadline=None, database=None)
+
+
+@proof
+@given(policies(), purchase_histories())
+def test_valid_until_is_never_after_the_first_silent_change(
+    policy: Policy, events: list[Event]
+) -> None:
+    partition, naive = Partition(policy), Naive(policy)
+    for event in events:
+        partition.one(event)
+        naive.apply(event, naive.as_of_ms)
+    score = msgspec.json.decode(partition.scores[b"c1"], type=Score)
+    said = len(naive.changes)
+    naive.silence(events[-1].at_ms + SILENT_DAYS * DAY_MS)
+    silent = naive.changes[said:]
+    if score.valid_until is None:
+        assert not silent
+        return
+    state = decode(partition.table[b"c1"])
+    until_ms = milliseconds(score.valid_until)
+    assert state.deadline_s * SECOND_MS <= until_ms
+    if silent:
+        assert until_ms <= silent[0].at_ms
+        refunded = any(event.kind == 1 for event in events)
+        # Without refunds there is nothing to be careful about, and it is exact.
+        assert refunded or silent[0].at_ms - until_ms <= SECOND_MS
+
+
+def milliseconds(text: str) -> int:
+    return msgspec.json.decode(f'{{"at":"{text}"}}'.encode(), type=_At).at_ms
+
+
+class _At(msgspec.Struct):
+    at: object
+
+    @property
+    def at_ms(self) -> int:
+        from datetime import datetime
+
+        return round(datetime.fromisoformat(str(self.at)).timestamp() * 1000)
+
+
+@proof
+@given(policies(), purchase_histories())
+def test_what_is_published_never_goes_stale(policy: Policy, events: list[Event]) -> None:
+    """Looked at whenever the deadline says so, a score stays close to the truth in between."""
+    partition = Partition(policy)
+    for event in events:
+        partition.one(event)
+    end_ms = partition.now_ms + SILENT_DAYS * DAY_MS
+    looks = 0
+    while (deadline_s := partition.deadlines[b"c1"]) != 0:
+        before = msgspec.json.decode(partition.scores[b"c1"], type=Score)
+        at_ms = max(deadline_s * SECOND_MS, partition.now_ms + 250)
+        if at_ms > end_ms:
+            break
+        partition.take(silence(policy, partition.table.get, [b"c1"], at_ms))
+        looks += 1
+        after = msgspec.json.decode(partition.scores[b"c1"], type=Score)
+        if after.churn_risk is not None and before.churn_risk is not None:
+            assert after.churn_risk - before.churn_risk <= STALE_RISK + 1e-5
+            allowed = max(STALE_SHARE * before.predicted_clv_minor, 1.0)
+            assert before.predicted_clv_minor - after.predicted_clv_minor <= allowed + 1
+    assert looks <= 200
+
+
+def test_deadlines_beyond_the_lookahead_are_none() -> None:
+    policy = Policy(churn_levels=(("gone", 0.999999),), tiers=(("all", 0),))
+    partition = Partition(policy)
+    partition.one(Event(0, b"c1", "o-1", 1_600_000_000_000, 0, -1))
+    assert decode(partition.table[b"c1"]).deadline_s > 0  # it goes stale
+    partition.tick(1_600_000_000_000 + LOOKAHEAD_DAYS * DAY_MS)
+    assert len(partition.schedule) <= 1
+
+
+@pytest.mark.parametrize("metric", ["rolling", "total", "predicted"])
+def test_customers_without_a_purchase_are_never_due(metric: str) -> None:
+    partition = Partition(Policy(tier_metric=metric))
+    partition.one(Event(2, b"c1", "e-1", 1_600_000_000_000, 0, 3))
+    assert decode(partition.table[b"c1"]).deadline_s == 0
+    assert len(partition.schedule) == 0
