@@ -4,10 +4,20 @@ import contextlib
 from collections.abc import Callable
 
 import redis as client
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    ResourceType,
+)
 
 from tests.chaos.workers import Slot
 from tests.chaos.world import World
+from tests.recount.outputs import SCORES, TIER_CHANGES
 
+CHANGELOG = "clv-state-changelog"
 SESSION_S = 12.0
 """A worker that is frozen for longer has lost its partitions."""
 
@@ -158,6 +168,43 @@ def freeze_broker(world: World) -> str | None:
     return f"SIGSTOP Kafka for {seconds:.0f} s"
 
 
+def refuse_sends(world: World) -> str | None:
+    """The broker refuses what is sent to one topic, so that transactions fail half way.
+
+    By its own rule that a batch must fit into a segment; transaction markers, which must not be
+    refused, are smaller than any batch.
+    """
+    if world.broker_busy:
+        return None
+    topic = world.rng.choice([CHANGELOG, SCORES, TIER_CHANGES])
+    if not _alter(world, topic, "segment.bytes", "150"):
+        return None
+    world.broker_busy = True
+    seconds = world.rng.uniform(0.2, 4)
+
+    def allow() -> None:
+        if _alter(world, topic, "segment.bytes", str(128 << 20)):
+            world.broker_busy = False
+        else:
+            world.after(0.5, allow)
+
+    world.after(seconds, allow)
+    world.at_the_end.append(allow)
+    return f"Kafka refuses sends to {topic} for {seconds:.1f} s"
+
+
+def _alter(world: World, topic: str, name: str, value: str) -> bool:
+    entry = ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
+    client = AdminClient({"bootstrap.servers": world.kafka.bootstrap, "log_level": 0})
+    resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
+    try:
+        for done in client.incremental_alter_configs([resource], request_timeout=3).values():
+            done.result()
+    except KafkaException:
+        return False
+    return True
+
+
 def _redis_away(world: World, seconds: float, action: Callable[[], object]) -> None:
     world.redis_busy = True
 
@@ -219,6 +266,7 @@ def fill_redis(world: World) -> str | None:
                 connection.config_set("maxmemory", "0")
 
         _redis_away(world, world.rng.uniform(1, 6), enough)
+        world.at_the_end.append(enough)
         return "Redis is out of memory"
     return None
 
@@ -239,6 +287,7 @@ FAULTS: dict[Fault, float] = {
     kill_broker: 1,
     restart_broker: 0.7,
     freeze_broker: 1.5,
+    refuse_sends: 2.5,
     kill_redis: 1,
     restart_redis: 1,
     freeze_redis: 1,

@@ -25,6 +25,7 @@ class World:
         faults: how often each fault was injected.
         exits: how processes ended that we did not kill, with their last words.
         crashes: exits that no fault explains.
+        at_the_end: what undoes faults that outlive the servers' processes.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class World:
         self.faults: Counter[str] = Counter()
         self.exits: Counter[str] = Counter()
         self.crashes: list[str] = []
+        self.at_the_end: list[Callable[[], None]] = []
         self.timeline: list[tuple[float, str]] = []
         self.broker_busy = self.redis_busy = False
         self.calm = False
@@ -146,6 +148,8 @@ class World:
             self.redis.resume()
         self.kafka.start()
         self.redis.start()
+        for undo in self.at_the_end:
+            undo()
         for slot in self.slots:
             slot.resume()
         for slot in self.slots[:2]:

@@ -72,3 +72,28 @@ def _lose_kafka(running: Job) -> None:
     running.kafka.kill()
     time.sleep(1)
     running.kafka.start()
+
+
+def test_kafka_goes_away_while_a_worker_starts(tmp_path: Path) -> None:
+    lines = simulated(1_000, 100, tmp_path, {})
+    with job(tmp_path) as running:
+        running.publish(lines)
+        running.redis.pause()  # the worker has seen Kafka, and now waits for Redis
+        running.worker.start()
+        _wait_for_words(running, "Redis at")
+        running.kafka.kill()
+        running.redis.resume()
+        time.sleep(8)
+        assert running.worker.running, running.worker.last_words()
+        running.kafka.start()
+        running.settle()
+        _, found = running.recount()
+        assert not found, str(found)
+        running.stop()
+
+
+def _wait_for_words(running: Job, words: str) -> None:
+    deadline_s = time.monotonic() + 30
+    while words not in running.worker.log.read_text():
+        assert time.monotonic() < deadline_s, running.worker.last_words()
+        time.sleep(0.1)
