@@ -10,6 +10,7 @@ from models.changes import Change
 from models.events import Event
 from models.policy import Policy
 from models.schedule import Schedule
+from models.score import Score
 from models.step import Step, silence, step
 from tests.models.naive import Crossed
 
@@ -71,6 +72,25 @@ class Partition:
                     )
                 )
         return found
+
+
+def purchase(number: int, day: float, amount_minor: int = 5_000, customer: bytes = b"42") -> Event:
+    at_ms = START_MS + int(day * DAY_MS)
+    return Event(PURCHASE, customer, f"o-{number}", at_ms, amount_minor, -1)
+
+
+def refund(number: int, day: float, amount_minor: int, customer: bytes = b"42") -> Event:
+    at_ms = START_MS + int(day * DAY_MS)
+    return Event(REFUND, customer, f"r-{number}", at_ms, amount_minor, -1)
+
+
+def visit(number: int, day: float, kind: int = 0, customer: bytes = b"42") -> Event:
+    at_ms = START_MS + int(day * DAY_MS)
+    return Event(ENGAGEMENT, customer, f"v-{number}", at_ms, 0, kind)
+
+
+def score_of(partition: Partition, customer: bytes = b"42") -> Score:
+    return msgspec.json.decode(partition.scores[customer], type=Score)
 
 
 @st.composite

@@ -2,49 +2,30 @@
 
 from collections import Counter
 
-import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.changes import Change
-from models.events import Event
+from models.events import BadEvent, Event
+from models.facts import TOTAL_MINOR_MAX
 from models.policy import Policy
 from models.population import Population, population_of
-from models.score import Score
 from models.state import decode, decode_summary
-from models.step import Step, rescore, silence
+from models.step import Step, rescore, silence, step
 from tests.models.naive import Naive
 from tests.models.shop import (
     DAY_MS,
-    ENGAGEMENT,
     PURCHASE,
-    REFUND,
     START_MS,
     Partition,
     policies,
+    purchase,
     purchase_histories,
+    score_of,
+    visit,
 )
 
 proof = settings(max_examples=50, derandomize=True, deadline=None, database=None)
-
-
-def purchase(number: int, day: float, amount_minor: int = 5_000, customer: bytes = b"42") -> Event:
-    at_ms = START_MS + int(day * DAY_MS)
-    return Event(PURCHASE, customer, f"o-{number}", at_ms, amount_minor, -1)
-
-
-def refund(number: int, day: float, amount_minor: int, customer: bytes = b"42") -> Event:
-    at_ms = START_MS + int(day * DAY_MS)
-    return Event(REFUND, customer, f"r-{number}", at_ms, amount_minor, -1)
-
-
-def visit(number: int, day: float, kind: int = 0, customer: bytes = b"42") -> Event:
-    at_ms = START_MS + int(day * DAY_MS)
-    return Event(ENGAGEMENT, customer, f"v-{number}", at_ms, 0, kind)
-
-
-def score_of(partition: Partition, customer: bytes = b"42") -> Score:
-    return msgspec.json.decode(partition.scores[customer], type=Score)
 
 
 # --- batching ---------------------------------------------------------------------------------
@@ -182,3 +163,74 @@ def nonzero(population: Population) -> tuple[object, ...]:
         population.levels,
     )
     return (*({k: v for k, v in c.items() if v} for c in counters), population.at_risk_minor)
+
+
+# --- events -----------------------------------------------------------------------------------
+
+
+def test_duplicates_change_nothing() -> None:
+    partition = Partition(Policy())
+    partition.one(purchase(1, 0))
+    before = dict(partition.table)
+    result = partition.play([(purchase(1, 0), START_MS + 5), (purchase(1, 3), START_MS + 9)])
+    assert result == Step(START_MS, outcomes=Counter({("purchases", "duplicate"): 2}))
+    assert partition.table == before
+
+
+def test_outcomes_and_causes_are_counted() -> None:
+    partition = Partition(Policy())
+    first, second = purchase(1, 800), visit(2, 800)
+    late = purchase(3, 0)
+    result = partition.play([(e, e.at_ms) for e in (first, second, second, late)])
+    assert result.outcomes == {
+        ("purchases", "processed"): 1,
+        ("purchases", "late"): 1,
+        ("engagements", "processed"): 1,
+        ("engagements", "duplicate"): 1,
+    }
+    assert result.causes == {"purchase": 1}
+    assert (score_of(partition).orders, score_of(partition).frequency) == (2, 0)
+    assert score_of(partition).revision == 3
+
+
+def test_what_the_facts_refuse_leaves_everything_as_it_was() -> None:
+    partition = Partition(Policy())
+    huge = Event(PURCHASE, b"42", "o-1", START_MS, TOTAL_MINOR_MAX, -1)
+    more = Event(PURCHASE, b"42", "o-2", START_MS + DAY_MS, TOTAL_MINOR_MAX, -1)
+    other = Event(PURCHASE, b"new", "o-3", START_MS, TOTAL_MINOR_MAX + 1, -1)
+    partition.one(huge)
+    before = dict(partition.table)
+    result = partition.play([(more, more.at_ms), (other, other.at_ms)])
+    assert [index for index, _ in result.refused] == [0, 1]
+    assert all(isinstance(error, BadEvent) for _, error in result.refused)
+    assert partition.table == before
+    assert (result.now_ms, result.scores) == (START_MS, [])
+
+
+def test_time_moves_no_further_than_the_record_s_timestamp() -> None:
+    partition = Partition(Policy())
+    early = purchase(1, 1)
+    partition.play([(early, START_MS)])
+    assert partition.now_ms == START_MS
+    assert score_of(partition).as_of == "2020-01-02T00:00:00.000Z"  # never before the last event
+    partition.play([(purchase(2, 0.5, customer=b"43"), START_MS + DAY_MS)])
+    assert partition.now_ms == START_MS + DAY_MS // 2
+
+
+def test_a_tick_touches_only_who_is_due() -> None:
+    partition = Partition(Policy())
+    partition.one(purchase(1, 0))
+    deadline_s = partition.deadlines[b"42"]
+    result = silence(partition.policy, partition.table.get, [b"42", b"gone"], deadline_s * 1000 - 1)
+    assert result.deadlines == [(b"42", deadline_s), (b"gone", 0)]
+    assert (result.states, result.scores) == ({}, [])
+    result = silence(partition.policy, partition.table.get, [b"42"], deadline_s * 1000)
+    assert len(result.scores) == 1
+    assert result.causes == {"silence": 1}
+    assert decode(result.states[b"42"]).revision == 2
+
+
+def test_nothing_at_all() -> None:
+    assert step(Policy(), {}.get, [], 5) == Step(5)
+    assert silence(Policy(), {}.get, [], 5) == Step(5)
+    assert rescore(Policy(), []) == []
