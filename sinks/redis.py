@@ -162,15 +162,25 @@ class RedisScores:
                 has taken the partition over since: who calls may look at the changelog's end.
             Unavailable, Unusable: see `sinks.sink`.
         """
-        key = self._mark(partition)
-        try:
-            value = await self._client.get(key)
-        except (RedisError, OSError) as error:
-            raise explain(error, self.where) from error
-        stored = self._parse(key, cast(bytes | None, value))
+        stored = await self._stored(partition)
         if stored.highest is not None and stored.highest > mark:
             raise MarkAhead(partition, stored.highest, mark, self.where, self._prefix)
         return stored.done == mark
+
+    async def reflected(self, partition: int) -> int | None:
+        """The changelog offset up to which all of a partition's scores are here; None: unknown.
+
+        Raises:
+            Unavailable, Unusable: see `sinks.sink`.
+        """
+        return (await self._stored(partition)).done
+
+    async def _stored(self, partition: int) -> Mark:
+        key = self._mark(partition)
+        try:
+            return self._parse(key, cast(bytes | None, await self._client.get(key)))
+        except (RedisError, OSError) as error:
+            raise explain(error, self.where) from error
 
     async def write(self, batch: Committed) -> Answer:
         """Write a batch's scores and ranks, and move the partition's mark.
@@ -186,9 +196,13 @@ class RedisScores:
         return await self._write(batch.partition, attempt, _pieces([scored]))
 
     async def refill(
-        self, partition: int, mark: int, chunks: Iterable[Scored] | AsyncIterable[Scored]
+        self,
+        partition: int,
+        mark: int,
+        chunks: Iterable[Scored] | AsyncIterable[Scored],
+        prior: int | None = None,
     ) -> Answer:
-        """Write all of a partition's scores, whatever is there.
+        """Write all of a partition's scores, whatever is there, or all newer than `prior`.
 
         The mark moves at the end. Meanwhile nothing else of the partition may be written.
 
@@ -196,16 +210,17 @@ class RedisScores:
             partition: its number.
             mark: changelog offset that the table reflects, -1 where it is empty.
             chunks: the table's scores as they were published, in pieces of any size.
+            prior: offset up to which Redis had all of them (`reflected`); None: all are in chunks.
 
         Returns:
             WRITTEN; NEWER where another worker has gone on; BEHIND where Redis lost what it had
-            in the middle: begin again.
+            since `prior` was asked for, or in the middle: begin again, with all.
 
         Raises:
             Unavailable: begin again, with all chunks.
             Unusable: see `sinks.sink`.
         """
-        return await self._write(partition, Attempt(self._writer(), None, mark), _pieces(chunks))
+        return await self._write(partition, Attempt(self._writer(), prior, mark), _pieces(chunks))
 
     async def _write(
         self, partition: int, attempt: Attempt, pieces: AsyncIterator[Scored]

@@ -22,10 +22,10 @@ def create_agents(app: LaneApp, partitions: int) -> None:
                     result = keeper.step(intake)
                     await keeper.publish(batch, result, intake)
                     keeper.remember(batch, result)
-                for result in keeper.silences():
-                    if result.states:
-                        await keeper.publish(batch, result)
-                        keeper.remember(batch, result)
+                if (silent := keeper.silence()) is not None:
+                    if silent.states:
+                        await keeper.publish(batch, silent)
+                        keeper.remember(batch, silent)
                     else:
-                        keeper.postpone(result)
+                        keeper.postpone(silent)
                 await keeper.look()

@@ -3,8 +3,8 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Final, TypeVar
+from collections.abc import Awaitable, Callable, Collection, Iterable
+from typing import Final, Protocol, TypeVar
 
 from sinks.metrics import Metrics
 from sinks.redis import MarkAhead, RedisScores, Scored
@@ -19,7 +19,14 @@ LOOK_S: Final = 5.0
 """How often a partition without writes looks whether Redis still has its scores."""
 
 T = TypeVar("T")
-Refill = Callable[[], Iterable[Scored]]
+
+
+class Refill(Protocol):
+    """Gives scores as they were published, in portions."""
+
+    def __call__(self, customers: Iterable[bytes] | None = None) -> Iterable[Scored]:
+        """Those of these customers, or all of the partition's."""
+        ...
 
 
 class Follower:
@@ -36,22 +43,46 @@ class Follower:
         partition: int,
         refill: Refill,
     ) -> None:
-        """Nothing is written before `align`.
+        """Nothing is written before `catch_up`.
 
         Args:
             redis: the sink.
             metrics: of the worker.
             readiness: of the worker: not ready while Redis is away.
             partition: whose scores these are.
-            refill: all of its scores as they were published, in portions.
+            refill: gives its scores again.
         """
         self._redis, self._metrics, self._readiness = redis, metrics, readiness
         self._partition, self._refill = partition, refill
         self._writing: asyncio.Task[None] | None = None
         self._looked_s = 0.0
 
+    async def reflected(self) -> int | None:
+        """Before the changelog is read: the offset that Redis has followed to; None: unknown."""
+        return await self._patiently(lambda: self._redis.reflected(self._partition))
+
+    async def catch_up(
+        self, reflected: int | None, mark: int, unwritten: Collection[bytes]
+    ) -> None:
+        """After the changelog was read: write what is newer than `reflected`, or all if need be.
+
+        Args:
+            reflected: what `reflected` said.
+            mark: offset that the changelog ends with.
+            unwritten: customers with states newer than `reflected`.
+        """
+        if reflected is not None and reflected < mark:
+            answer = await self._patiently(
+                lambda: self._redis.refill(
+                    self._partition, mark, self._refill(unwritten), prior=reflected
+                )
+            )
+            if answer is Answer.WRITTEN:
+                return
+        await self.align(mark)
+
     async def align(self, mark: int) -> None:
-        """At take-over: write all again unless Redis reflects the changelog up to `mark`."""
+        """Write all again unless Redis reflects the changelog up to `mark`."""
         self._looked_s = time.monotonic()
         if not await self._patiently(lambda: self._redis.reflects(self._partition, mark)):
             await self._write_all(mark)

@@ -1,7 +1,7 @@
 """What a worker keeps for one partition number: states, deadlines, time, and Redis in step."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,11 +70,18 @@ class Scorekeeper:
             shared.redis, shared.metrics, shared.readiness, lane.number, self._refill
         )
         self._prior = self._mark = -1
+        self._reflected: int | None = None
+        self._unwritten: set[bytes] = set()
+        self._due_left = False
         self._state_bytes = 0
         self._begun_s = 0.0
         self.now_ms = 0
 
     # -- recovery -----------------------------------------------------------------------------
+
+    async def prepare(self) -> None:
+        """Ask up to where Redis has followed, to know what it lacks."""
+        self._reflected = await self._follower.reflected()
 
     def restore(self, records: list[Any], remaining: int) -> None:
         """Take committed changelog records into the table; they are decoded when all are in."""
@@ -84,6 +91,8 @@ class Scorekeeper:
                 table.pop(record.key, None)
             else:
                 table[record.key] = record.value
+        if self._reflected is not None and records[-1].offset > self._reflected:
+            self._unwritten.update(r.key for r in records if r.offset > self._reflected)
         self._report.recovering(len(records), remaining)
 
     async def begin(self, mark: int) -> None:
@@ -96,7 +105,9 @@ class Scorekeeper:
         self._state_bytes = sum(map(len, self._table.values()))
         self._report.recovered(population_of(summaries))
         self._gauge()
-        await self._follower.align(mark)
+        self._unwritten &= self._table.keys()
+        await self._follower.catch_up(self._reflected, mark, self._unwritten)
+        self._unwritten.clear()
 
     def _summary(self, customer: bytes, value: bytes) -> Summary:
         try:
@@ -126,16 +137,25 @@ class Scorekeeper:
         """Apply events to copies of the states, and score them."""
         return step(self._shared.policy, self._table.get, intake.events, self.now_ms)
 
-    def silences(self) -> Iterator[Step]:
-        """What has come due by the newest time that can be believed, a portion at a time."""
+    def silence(self) -> Step | None:
+        """What has come due by the newest time that can be believed; the first portion of it.
+
+        The rest is left to the next batches, so that events need not wait for it.
+        """
         at_ms = self._ticks.believe(self._lane.has_applied)
-        if at_ms is None:
-            return
-        self.now_ms = max(self.now_ms, at_ms)
-        self._report.tick(at_ms)
-        while due := self._schedule.due(self.now_ms, DUE_MAX):
-            self._begun_s = time.perf_counter()
-            yield silence(self._shared.policy, self._table.get, due, self.now_ms)
+        if at_ms is not None:
+            self.now_ms = max(self.now_ms, at_ms)
+            self._report.tick(at_ms)
+        elif not self._due_left:
+            return None
+        due = self._schedule.due(self.now_ms, DUE_MAX)
+        self._due_left = len(due) == DUE_MAX
+        self._begun_s = time.perf_counter()
+        return silence(self._shared.policy, self._table.get, due, self.now_ms) if due else None
+
+    def is_due(self) -> bool:
+        """Whether more has come due than one batch took."""
+        return self._due_left
 
     async def publish(self, batch: Batch, result: Step, intake: Intake | None = None) -> None:
         """One transaction with all that follows from a batch, or nothing of it."""
@@ -181,10 +201,12 @@ class Scorekeeper:
         """Now and then, see that Redis still has what was written."""
         await self._follower.look(self._mark)
 
-    def _refill(self) -> Iterator[Scored]:
-        customers = list(self._table.items())
-        for at in range(0, len(customers), REFILL_CUSTOMERS):
-            portion = rescore(self._shared.policy, customers[at : at + REFILL_CUSTOMERS])
+    def _refill(self, customers: Iterable[bytes] | None = None) -> Iterator[Scored]:
+        """Scores as they were published, of these customers or of all, in portions."""
+        wanted = list(self._table if customers is None else customers)
+        for at in range(0, len(wanted), REFILL_CUSTOMERS):
+            states = [(c, self._table[c]) for c in wanted[at : at + REFILL_CUSTOMERS]]
+            portion = rescore(self._shared.policy, states)
             yield Scored(
                 [(customer, score) for customer, score, _, _ in portion],
                 [(customer, total, risk) for customer, _, total, risk in portion],

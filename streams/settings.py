@@ -171,7 +171,7 @@ class Settings(BaseSettings):
         milliseconds=250
     )
     clock: Literal["wall", "events"] = "wall"
-    batch_events: Annotated[int, Field(ge=1, le=100_000)] = 10_000
+    batch_events: Annotated[int, Field(ge=1, le=100_000)] = 5_000
     log_format: Literal["text", "json"] = "text"
 
     @model_validator(mode="after")

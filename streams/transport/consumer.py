@@ -146,22 +146,21 @@ class LaneConsumer(InertConsumer):
     # -- what a lane asks for -----------------------------------------------------------------
 
     async def fetch(
-        self, tps: list[TopicPartition], records_max: int
+        self, tps: list[TopicPartition], records_max: int, *, patiently: bool
     ) -> dict[TopicPartition, list[Any]]:
-        """What has come, up to `records_max`; empty after a moment of silence."""
+        """What has come, up to `records_max`; where it may wait, after a moment of silence."""
         fetched: dict[TopicPartition, list[Any]] = await self._kafka.getmany(
-            *tps, timeout_ms=POLL_MS, max_records=records_max
+            *tps, timeout_ms=POLL_MS if patiently else 0, max_records=records_max
         )
         return fetched
 
     async def deliver(self, batch: Batch) -> None:
         """Hand a batch to the agent, through Faust's conductor."""
-        topic, records = next(iter(batch.records.items()))
-        last, tp = records[-1], TP(topic, batch.lane.number)
+        # Faust needs some message around it: of which topic and offset means nothing to us.
+        tp = TP(batch.lane.inputs[0].topic, batch.lane.number)
         await self.callback(
             ConsumerMessage(
-                topic, tp.partition, last.offset, last.timestamp / 1000, last.timestamp_type,
-                None, None, batch, None, 0, 0, tp,
+                *tp, 0, 0.0, 0, None, None, batch, None, 0, 0, tp,
                 generation_id=self.app.consumer_generation_id,
             )
         )  # fmt: skip

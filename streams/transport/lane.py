@@ -135,6 +135,7 @@ class Lane:
         await self._transactions.open()
         self._table.drop(number)
         self.keeper = self._keeper_factory(self, self._table.partition(number))
+        await self.keeper.prepare()
         mark = await read_changelog(
             settings.connection, settings.changelog, number, self.keeper.restore
         )
@@ -177,11 +178,14 @@ class Lane:
             self._fetching = True
             try:
                 wanted = [tp for tp in self.inputs if self._alignment.holds(tp) is None]
-                fetched = await self._feed.fetch(wanted, self._settings.records_max)
+                due = self.keeper is not None and self.keeper.is_due()
+                fetched = await self._feed.fetch(
+                    wanted, self._settings.records_max, patiently=not due
+                )
             finally:
                 self._fetching = False
             records = self._alignment.take(fetched, self._has_more, time.monotonic())
-            if records:
+            if records or due:
                 self._in_hand = batch = Batch(self, await self._following(records))
                 await self._feed.deliver(batch)
                 await batch.finished()

@@ -35,11 +35,18 @@ class LaneSettings:
 class Keeper(Protocol):
     """What the application keeps beside a lane, and must rebuild with it."""
 
+    async def prepare(self) -> None:
+        """The last owner is fenced, and the changelog is about to be read."""
+
     def restore(self, records: list[Any], remaining: int) -> None:
         """Take committed changelog records, oldest first, into the table; `remaining` are left."""
 
     async def begin(self, mark: int) -> None:
         """The table is whole and reflects the changelog up to offset `mark`."""
+
+    def is_due(self) -> bool:
+        """Whether a batch is wanted although nothing has come."""
+        ...
 
     async def end(self) -> None:
         """The lane lets go: finish what was committed, forget the rest. Never raises."""
@@ -57,9 +64,9 @@ class Feed(Protocol):
     """The consumer, as a lane sees it."""
 
     async def fetch(
-        self, tps: list[TopicPartition], records_max: int
+        self, tps: list[TopicPartition], records_max: int, *, patiently: bool
     ) -> dict[TopicPartition, list[Any]]:
-        """What has come, up to `records_max`; empty after a moment of silence."""
+        """What has come, up to `records_max`; where it may wait, after a moment of silence."""
         ...
 
     async def deliver(self, batch: "Batch") -> None:

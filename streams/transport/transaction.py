@@ -84,7 +84,8 @@ class Transactions:
                 sent.setdefault((output.topic, output.partition), []).extend(
                     await self._send(output)
                 )
-        await producer.send_offsets_to_transaction(dict(offsets), self._group)
+        if offsets:
+            await producer.send_offsets_to_transaction(dict(offsets), self._group)
         last = {}
         for target, batches in sent.items():
             for acknowledged, count in batches:

@@ -24,6 +24,12 @@ class Counts:
     def __init__(self, lane: Lane, table: dict[bytes, bytes]) -> None:
         self.lane, self.table = lane, table
 
+    async def prepare(self) -> None:
+        pass
+
+    def is_due(self) -> bool:
+        return False
+
     def restore(self, records: list[Any], remaining: int) -> None:
         self.table.update((record.key, record.value) for record in records)
 
