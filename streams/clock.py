@@ -68,7 +68,8 @@ async def _ends(app: LaneApp) -> dict[int, dict[str, int]]:
 def _report_lag(app: LaneApp, metrics: Metrics, ends: dict[int, dict[str, int]]) -> None:
     now_ms = wall_ms()
     for number, known in ends.items():
-        if (lane := app.lanes.get(number)) is None:  # it went while the ends were asked for
+        lane = app.lanes.get(number)
+        if lane is None or not lane.ready:  # it went, or begins again, since the ends were asked
             continue
         for topic, end in known.items():
             position, oldest_ms = lane.progress(topic)
