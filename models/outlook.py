@@ -1,0 +1,97 @@
+"""Who will fall, and when, if nobody buys any more: silence looked at before it happens."""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from models.batch import Batch
+from models.chain import Looks, follow
+from models.changes import CHURN, TIER
+from models.moves import steps_of
+from models.policy import Policy
+from models.publish import floored
+from models.rules import Rules, rules_of
+from models.state import decode_summary
+from models.times import MS_PER_S
+from models.valuation import Valuation
+
+_PORTION: Final = 5_000  # customers that are looked at together
+
+
+class Fall(NamedTuple):
+    """One step down the tiers or up the churn levels that silence will lead to.
+
+    Attributes:
+        customer: Kafka key.
+        kind: "tier" or "churn", as in `models.changes`.
+        from_: name of the step that is left.
+        to: name of the step that is entered.
+        at_ms: the exact instant, epoch ms.
+        at_risk_minor: value at risk then, minor units: what silence will have put at stake.
+        predicted_minor: predicted value then, minor units: what is left to win back.
+    """
+
+    customer: bytes
+    kind: str
+    from_: str
+    to: str
+    at_ms: int
+    at_risk_minor: int
+    predicted_minor: int
+
+
+def falls(
+    policy: Policy, states: Iterable[tuple[bytes, bytes]], start_ms: int, end_ms: int
+) -> Iterator[Fall]:
+    """What silence alone will change between two instants.
+
+    Only those are looked at whose stored deadline, which is never later than the truth, comes
+    before the end. Days with more refunds than purchases that leave the window may lift a tier:
+    that is no fall, and left out.
+
+    Args:
+        policy: the rules.
+        states: customers and their encoded states.
+        start_ms: epoch ms; falls until then are left out.
+        end_ms: epoch ms, itself included.
+    """
+    near = (
+        (customer, state)
+        for customer, state in states
+        if 0 < decode_summary(state).deadline_s * MS_PER_S <= end_ms
+    )
+    rules = rules_of(policy)
+    while portion := dict(islice(near, _PORTION)):
+        for fall in _falls(rules, portion, end_ms):
+            if fall.at_ms > start_ms:
+                yield fall
+
+
+def _falls(rules: Rules, states: dict[bytes, bytes], end_ms: int) -> Iterator[Fall]:
+    batch = Batch(rules, states.get, end_ms)
+    for customer in states:
+        batch.look(batch.customer(customer))
+    valuation = Valuation(rules, batch.facts.columns(rules.policy.params))
+    looks = Looks(batch, valuation)
+    steps = [
+        step
+        for step in steps_of(valuation, looks, follow(batch, valuation, looks))
+        if step.before is not None and (step.after < step.before) == (step.kind == TIER)
+    ]
+    if not steps:
+        return
+    figures = valuation.figures(
+        looks.rows.facts[np.array([step.row for step in steps])],
+        np.array([step.at_ms for step in steps], dtype=np.int64),
+    )
+    names = {TIER: rules.tiers.names, CHURN: rules.levels.names}
+    at_risk, predicted = floored(figures.at_risk).tolist(), floored(figures.predicted).tolist()
+    for step, risk, value in zip(steps, at_risk, predicted, strict=True):
+        assert step.before is not None, "chosen above"
+        name = names[step.kind]
+        customer = batch.who[step.row].key
+        yield Fall(
+            customer, step.kind, name[step.before], name[step.after], step.at_ms, risk, value
+        )
