@@ -60,47 +60,53 @@ def freeze_worker(world: World) -> str | None:
         return None
     seconds = world.rng.choice([3.0, SESSION_S + 3, SESSION_S + 8])
     slot.pause()
-
-    def wake() -> None:
-        if slot.paused:
-            world.say(f"SIGCONT {slot.name}")
-            slot.resume()
-
-    world.after(seconds, wake)
+    world.after(seconds, lambda: _wake(world, slot))
     return f"SIGSTOP {slot.name} for {seconds:.0f} s"
 
 
 def strand_worker(world: World) -> str | None:
-    """Kafka or Redis hangs, and a worker freezes with a commit or a write under way.
+    """Kafka hangs, or Redis takes no writes, and a worker freezes with a commit or write to do.
 
     When it wakes up, its partitions are another's; its commit or write must not count.
     """
     slot = _running(world)
     if slot is None or world.broker_busy or world.redis_busy:
         return None
-    kafka = world.rng.random() < 0.5
-    server = world.kafka if kafka else world.redis
-    server.pause()
-    world.broker_busy = world.redis_busy = True
+    with contextlib.suppress(client.RedisError):
+        kafka = world.rng.random() < 0.5
+        if kafka:
+            world.kafka.pause()
+        else:
+            _set_memory(world, "1mb")
+            world.at_the_end.append(lambda: _set_memory(world, "0"))
+        world.broker_busy = world.redis_busy = True
 
-    def freeze() -> None:
-        if slot.running:
-            slot.pause()
+        def release() -> None:
+            if kafka:
+                world.kafka.resume()
+            else:
+                with contextlib.suppress(client.RedisError):  # at the latest at the end
+                    _set_memory(world, "0")
+            world.broker_busy = world.redis_busy = False
 
-    def release() -> None:
-        server.resume()
-        world.broker_busy = world.redis_busy = False
+        world.after(world.rng.uniform(0.2, 0.8), slot.pause)
+        world.after(1.2, release)
+        seconds = SESSION_S + world.rng.uniform(2, 6)
+        world.after(seconds, lambda: _wake(world, slot))
+        what = "SIGSTOP Kafka" if kafka else "Redis is out of memory"
+        return f"{what} for 1 s and within it SIGSTOP {slot.name} for {seconds:.0f} s"
+    return None
 
-    def wake() -> None:
-        if slot.paused:
-            world.say(f"SIGCONT {slot.name}")
-            slot.resume()
 
-    seconds = SESSION_S + world.rng.uniform(1, 5)
-    world.after(world.rng.uniform(0.1, 0.6), freeze)
-    world.after(1.0, release)
-    world.after(seconds, wake)
-    return f"SIGSTOP {server.name} for 1 s and within it {slot.name} for {seconds:.0f} s"
+def _wake(world: World, slot: Slot) -> None:
+    if slot.paused:
+        world.say(f"SIGCONT {slot.name}")
+        slot.resume()
+
+
+def _set_memory(world: World, size: str) -> None:
+    with _redis(world) as connection:
+        connection.config_set("maxmemory", size)
 
 
 def join_or_leave(world: World) -> str | None:
@@ -174,13 +180,15 @@ def refuse_sends(world: World) -> str | None:
     By its own rule that a batch must fit into a segment; transaction markers, which must not be
     refused, are smaller than any batch.
     """
-    if world.broker_busy:
+    # Where nobody sends, there is nothing to refuse.
+    working = any("recovered" in slot.reached and slot.running for slot in world.slots)
+    if world.broker_busy or not working:
         return None
     topic = world.rng.choice([CHANGELOG, SCORES, TIER_CHANGES])
     if not _alter(world, topic, "segment.bytes", "150"):
         return None
     world.broker_busy = True
-    seconds = world.rng.uniform(0.2, 4)
+    seconds = world.rng.uniform(1, 4)
 
     def allow() -> None:
         if _alter(world, topic, "segment.bytes", str(128 << 20)):
@@ -258,15 +266,10 @@ def fill_redis(world: World) -> str | None:
     """No memory left: writes are refused."""
     if world.redis_busy:
         return None
-    with contextlib.suppress(client.RedisError), _redis(world) as connection:
-        connection.config_set("maxmemory", "1mb")
-
-        def enough() -> None:
-            with _redis(world) as connection:
-                connection.config_set("maxmemory", "0")
-
-        _redis_away(world, world.rng.uniform(1, 6), enough)
-        world.at_the_end.append(enough)
+    with contextlib.suppress(client.RedisError):
+        _set_memory(world, "1mb")
+        _redis_away(world, world.rng.uniform(1, 6), lambda: _set_memory(world, "0"))
+        world.at_the_end.append(lambda: _set_memory(world, "0"))
         return "Redis is out of memory"
     return None
 
@@ -287,7 +290,7 @@ FAULTS: dict[Fault, float] = {
     kill_broker: 1,
     restart_broker: 0.7,
     freeze_broker: 1.5,
-    refuse_sends: 2.5,
+    refuse_sends: 3,
     kill_redis: 1,
     restart_redis: 1,
     freeze_redis: 1,
