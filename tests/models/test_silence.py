@@ -16,7 +16,14 @@ from models.state import decode
 from models.valuation import Valuation
 from tests.models.conftest import their_file
 from tests.models.naive import Crossed, Naive
-from tests.models.shop import DAY_MS, Partition, policies, purchase_histories
+from tests.models.shop import (
+    DAY_MS,
+    Partition,
+    policies,
+    purchase,
+    purchase_histories,
+    refund,
+)
 
 SILENT_DAYS = 600  # longer than any window, so that everyone falls as far as silence leads
 
@@ -53,6 +60,32 @@ def test_ticks_of_any_spacing_find_what_a_scan_finds(
     truth = scanned(policy, events, end_ms)
     for kind in ("tier", "churn"):
         same(partition.crossed(kind), [change for change in truth if change.kind == kind])
+
+
+@pytest.mark.parametrize("by", ["tick", "purchase"])
+def test_a_refund_that_leaves_the_window_lifts_the_tier_again(by: str) -> None:
+    """One look, after everything: down, up and down again are told with their instants."""
+    policy = Policy(
+        tiers=(("bronze", 0), ("silver", 3_000), ("gold", 8_000)), timezone="Europe/Berlin"
+    )
+    events = [purchase(1, 0, 12_000), refund(2, 10.5, 8_000), purchase(3, 20, 9_000)]
+    partition = Partition(policy)
+    for event in events:
+        partition.one(event)
+    end_ms = events[0].at_ms + SILENT_DAYS * DAY_MS
+    if by == "tick":
+        partition.tick(end_ms)
+    else:
+        partition.one(purchase(4, SILENT_DAYS, 1))
+    truth = [change for change in scanned(policy, events, end_ms) if change.kind == "tier"]
+    silent = [change for change in truth if change.cause == "silence"]
+    assert [(change.from_, change.to) for change in silent][-3:] == [
+        ("gold", "bronze"),
+        ("bronze", "gold"),
+        ("gold", "bronze"),
+    ]
+    found = [change for change in partition.crossed("tier") if change.cause != "purchase"]
+    same(found, [change for change in truth if change.cause != "purchase"])
 
 
 def tick_until(partition: Partition, end_ms: int, data: st.DataObject, number: int) -> None:
