@@ -1,0 +1,204 @@
+"""Every engine on the same Kafka, in turns: `make bench`, or `make bench ARGS="--help"`."""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from bench import broker, latency, peers, plot, purchases, tables, throughput
+from bench.latency import Latency
+from bench.lineup import LINEUP, Engine, Run
+from bench.recount import Recount
+from bench.throughput import EngineFailed, Throughput
+from streams.complaint import Complaint
+from tests.servers.kafka import Kafka
+from tests.servers.redis import Redis
+from tests.servers.server import UnavailableError
+
+QUIET_LOAD: Final = 1.0
+"""Load average above which figures are not worth keeping, on a machine of two cores."""
+
+SPARE: Final = 0.9
+"""An engine is asked to keep up only with rates below this share of its events a second."""
+
+
+def arguments(argv: Sequence[str]) -> argparse.Namespace:
+    """What was typed."""
+    names = [engine.name for engine in LINEUP]
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    add = parser.add_argument
+    add("--engines", default=",".join(names), help=f"of {', '.join(names)} (default: all)")
+    add("--events", type=int, default=1_000_000)
+    add("--customers", type=int, default=50_000)
+    add("--rounds", type=int, default=3, help="how often the engines take turns")
+    add("--seconds-max", type=float, default=120.0, help="for one engine to work off the input")
+    add("--rates", default="1000,10000,30000", help="events/s at which latency is measured; or 0")
+    add("--latency-seconds", type=float, default=20.0)
+    add("--latency-rounds", type=int, default=1)
+    add("--seed", type=int, default=1)
+    add("--json", type=Path, metavar="FILE", help="where to write all figures")
+    add("--plot", type=Path, metavar="FILE", help="where to draw them")
+    add("--profile", type=Path, metavar="FILE", help="only: where our worker's time goes")
+    return parser.parse_args(argv)
+
+
+class Bench:
+    """One broker and one Redis, on which engines take turns."""
+
+    def __init__(
+        self, kafka: Kafka, redis: Redis, folder: Path, chosen: argparse.Namespace
+    ) -> None:
+        self.kafka, self.redis, self._folder, self._chosen = kafka, redis, folder, chosen
+        self._starts = 0
+
+    def run(self, engine: Engine, goal: str) -> Run:
+        """The next start of an engine, with names of its own."""
+        self._starts += 1
+        name = f"bench-{self._starts}-{engine.name}"
+        return Run(
+            id=name,
+            bootstrap=self.kafka.bootstrap,
+            redis_url=self.redis.url(),
+            folder=self._folder / name,
+            events=self._chosen.events,
+            goal="latency" if goal == "latency" else "throughput",
+        )
+
+    def fill(self) -> Recount:
+        """Publish the input, and count it again from Kafka."""
+        chosen, bootstrap = self._chosen, self.kafka.bootstrap
+        broker.create(bootstrap, [purchases.TOPIC])
+        end_ms = round(time.time() * 1000)
+        made = purchases.backlog(chosen.events, chosen.customers, end_ms, chosen.seed)
+        broker.publish(bootstrap, purchases.TOPIC, made.lines())
+        return Recount(broker.read_partitions(bootstrap, purchases.TOPIC))
+
+    def throughput(self, engines: Sequence[Engine]) -> Iterator[Throughput]:
+        """All engines in turns."""
+        recount = self.fill()
+        for _ in range(self._chosen.rounds):
+            for engine in engines:
+                try:
+                    yield throughput.measure(
+                        engine,
+                        self.run(engine, "throughput"),
+                        recount,
+                        broker_pid=self.kafka.child.pid,
+                        seconds_max=self._chosen.seconds_max,
+                    )
+                except EngineFailed as failure:
+                    yield Throughput.none(engine.name, str(failure))
+
+    def latency(
+        self, engines: Sequence[Engine], reached: Sequence[Throughput]
+    ) -> Iterator[Latency]:
+        """All engines in turns, at each rate that they can keep up with."""
+        chosen = self._chosen
+        for rate in filter(None, map(int, chosen.rates.split(","))):
+            for number in range(chosen.latency_rounds):
+                for engine in engines:
+                    per_s = tables.middle(reached, engine.name, lambda r: r.warm_per_s)
+                    if engine.limit or (reached and rate > SPARE * per_s):
+                        continue
+                    try:
+                        yield latency.measure(
+                            engine,
+                            self.run(engine, "latency"),
+                            rate=rate,
+                            seconds=chosen.latency_seconds,
+                            customers=chosen.customers,
+                            seed=chosen.seed + number,
+                        )
+                    except EngineFailed as failure:
+                        yield Latency.none(engine.name, rate, str(failure))
+
+
+@contextmanager
+def bench(chosen: argparse.Namespace) -> Iterator[Bench]:
+    """Servers of its own, removed at the end."""
+    with (
+        tempfile.TemporaryDirectory(prefix="clv-bench-", ignore_cleanup_errors=True) as folder,
+        Kafka() as kafka,
+        Redis() as redis,
+    ):
+        yield Bench(kafka, redis, Path(folder), chosen)
+
+
+def say(text: str) -> None:
+    """Tell how far it is; results themselves go to stdout."""
+    sys.stderr.write(f"{time.strftime('%H:%M:%S')}  {text}\n")
+
+
+def machine() -> dict[str, object]:
+    """Size and load of the machine."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return {
+        "cores": os.cpu_count(),
+        "memory_gb": round(memory / (1 << 30)),
+        "load": round(os.getloadavg()[0], 1),
+    }
+
+
+def measure(chosen: argparse.Namespace, engines: Sequence[Engine]) -> bool:
+    """Measure, show and write; whether all results were right."""
+    before = machine()
+    if os.getloadavg()[0] > QUIET_LOAD:
+        say(f"load average {before['load']}: others are at work here, do not keep these figures")
+    speeds: list[Throughput] = []
+    delays: list[Latency] = []
+    with bench(chosen) as made:
+        say(f"{chosen.events:,} events of {chosen.customers:,} customers on Kafka")
+        if chosen.rounds:
+            for speed in made.throughput(engines):
+                speeds.append(speed)
+                told = f"{speed.per_s:9,.0f} events/s {speed.cpu_us:6.1f} us"
+                say(f"{speed.engine:20s} {told}  {speed.complaint}")
+        for delay in made.latency(engines, speeds):
+            delays.append(delay)
+            told = f"p50 {delay.p50_ms:.0f} ms, p99 {delay.p99_ms:.0f} ms at {delay.rate:,}/s"
+            say(f"{delay.engine:20s} {told}  {delay.complaint}")
+    versions = peers.versions()
+    if speeds:
+        print(tables.throughput(speeds), end="\n\n")
+    if delays:
+        print(tables.latency(delays), end="\n\n")
+    print(", ".join(f"{name} {number}" for name, number in versions.items()))
+    for engine in engines:
+        print(f"{engine.name}: {engine.settings}") if engine.settings else None
+    if chosen.json:
+        document = {
+            "machine": before, "events": chosen.events, "customers": chosen.customers,
+            "versions": versions, "settings": {e.name: e.settings for e in engines},
+            "throughput": [speed.to_json() for speed in speeds],
+            "latency": [delay.to_json() for delay in delays],
+        }  # fmt: skip
+        chosen.json.write_text(json.dumps(document, indent=1))
+    if chosen.plot:
+        plot.draw(speeds, delays, chosen.plot)
+    return not any([*(s.complaint for s in speeds), *(d.complaint for d in delays)])
+
+
+def main() -> int:
+    """Exit status 1 where an engine's result was wrong or something is missing."""
+    chosen = arguments(sys.argv[1:])
+    names = chosen.engines.split(",")
+    engines = [engine for engine in LINEUP if engine.name in names]
+    try:
+        if any(not engine.name.startswith("ours") and not engine.limit for engine in engines):
+            peers.python_peers()
+        if any(engine.name.startswith("streams") for engine in engines):
+            peers.kafka_streams()
+        return 0 if measure(chosen, engines) else 1
+    except (peers.SetUpError, UnavailableError, Complaint) as missing:
+        sys.stderr.write(f"bench: {missing}\n")
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
