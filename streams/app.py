@@ -42,6 +42,8 @@ def create_app(
         group=settings.group,
         inputs=(*INPUTS, CLOCK),
         aligned=INPUTS,
+        # A week of ticks is kept. Where nothing was due, older ones may be uncommitted.
+        expiring=(CLOCK,),
         changelog=changelog(settings),
         connection=kafka.connection(settings),
         records_max=settings.batch_events,

@@ -19,6 +19,7 @@ class LaneSettings:
         group: consumer group; with the partition number it makes the transactional id.
         inputs: topics that are consumed, all with the same number of partitions.
         aligned: those of them that advance together through a backlog.
+        expiring: those of them whose records may be deleted unread, with nothing lost.
         changelog: topic of the table.
         connection: aiokafka's arguments to reach the broker.
         records_max: most records of one batch.
@@ -30,6 +31,7 @@ class LaneSettings:
     changelog: str
     connection: Mapping[str, Any]
     records_max: int
+    expiring: tuple[str, ...] = ()
 
 
 class Keeper(Protocol):
