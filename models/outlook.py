@@ -1,5 +1,6 @@
 """Who will fall, and when, if nobody buys any more: silence looked at before it happens."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Final, NamedTuple
@@ -95,3 +96,57 @@ def _falls(rules: Rules, states: dict[bytes, bytes], end_ms: int) -> Iterator[Fa
         yield Fall(
             customer, step.kind, name[step.before], name[step.after], step.at_ms, risk, value
         )
+
+
+class Day(NamedTuple):
+    """What silence leads to on one day.
+
+    Attributes:
+        day: its number, days from 1970-01-01 in the policy's time zone.
+        customers: how many fall at least once.
+        tiers: falls by the tier that is entered.
+        levels: falls by the churn level that is entered.
+        at_risk_minor: value at risk of these customers after their last fall that day.
+        predicted_minor: their predicted value then.
+    """
+
+    day: int
+    customers: int
+    tiers: Counter[str]
+    levels: Counter[str]
+    at_risk_minor: int
+    predicted_minor: int
+
+
+def by_day(policy: Policy, told: Iterable[Fall], first_day: int, days: int) -> list[Day]:
+    """The falls of each of so many days; those of other days are left out.
+
+    Args:
+        policy: the rules.
+        told: falls, in any order.
+        first_day: number of the first day, days from 1970-01-01 in the policy's time zone.
+        days: how many.
+    """
+    day_of = rules_of(policy).days.day
+    tiers: list[Counter[str]] = [Counter() for _ in range(days)]
+    levels: list[Counter[str]] = [Counter() for _ in range(days)]
+    last: list[dict[bytes, Fall]] = [{} for _ in range(days)]
+    for fall in told:
+        index = day_of(fall.at_ms) - first_day
+        if not 0 <= index < days:
+            continue
+        (tiers if fall.kind == TIER else levels)[index][fall.to] += 1
+        known = last[index].get(fall.customer)
+        if known is None or known.at_ms <= fall.at_ms:
+            last[index][fall.customer] = fall
+    return [
+        Day(
+            first_day + index,
+            len(who),
+            tiers[index],
+            levels[index],
+            sum(fall.at_risk_minor for fall in who.values()),
+            sum(fall.predicted_minor for fall in who.values()),
+        )
+        for index, who in enumerate(last)
+    ]

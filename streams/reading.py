@@ -1,7 +1,7 @@
 """Reading topics from their start to where they end now."""
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any, Final
 
 from aiokafka.structs import TopicPartition
@@ -18,7 +18,7 @@ _PATIENCE_SECONDS: Final = 10.0
 async def read_to_end(
     settings: Settings,
     topic: str,
-    partitions: int,
+    partitions: int | Iterable[int],
     progressed: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> AsyncIterator[list[Any]]:
     """Every committed record that a topic holds now, in portions of one partition each.
@@ -31,13 +31,14 @@ async def read_to_end(
     Args:
         settings: where Kafka is.
         topic: what is read.
-        partitions: how many it has.
+        partitions: how many it has, or the numbers of those that are read.
         progressed: told how many offsets have been passed, and how many there are.
 
     Raises:
         KafkaAway: Kafka cannot be reached.
     """
-    places = [TopicPartition(topic, number) for number in range(partitions)]
+    numbers = range(partitions) if isinstance(partitions, int) else partitions
+    places = [TopicPartition(topic, number) for number in numbers]
     async with kafka.consumer(settings, isolation_level="read_uncommitted") as consumer:
         starts = await consumer.beginning_offsets(places)
         ends = await consumer.end_offsets(places)

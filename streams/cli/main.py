@@ -46,8 +46,9 @@ COMMANDS: Final = (
     Command("topics", "topics", "Create or verify every topic.", commands=True),
     Command("publish", "publish", "Publish a CSV or JSON lines to Kafka."),
     Command("simulate", "simulate", "Draw customers from the model, and their events."),
-    Command("show", "show", "Show a customer's current score."),
+    Command("show", "show", "Show a customer's score, now or at another instant."),
     Command("top", "top", "Rank customers by value, or by value at risk."),
+    Command("calendar", "calendar", "Tell who will fall on which day, if nobody buys."),
     Command("fit", "fit", "Fit a model to a CSV of purchases."),
     Command("evaluate", "evaluate", "Measure held-out accuracy on a CSV of purchases."),
     Command(

@@ -1,15 +1,17 @@
-"""`clv show CUSTOMER`: the current score, from Redis."""
+"""`clv show CUSTOMER`: the current score, from Redis; or another one, from the changelog."""
 
 import sys
 from typing import Annotated
 
+import msgspec
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from models.score import Score
-from streams.cli.output import AsJson, amount, console, share, shortly
+from streams.cli.output import AsJson, amount, console, print_json, share, shortly
+from streams.cli.show_what_if import document, print_next_tier, print_purchase, what_if
 from streams.complaint import Complaint
 from streams.lookups import Lookups
 from streams.settings import Settings
@@ -17,13 +19,34 @@ from streams.settings import Settings
 
 def show(
     customer: Annotated[str, typer.Argument(metavar="CUSTOMER", help="A customer_id.")],
+    at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DATE",
+            help="Score at another instant, as if silent until then: a date (its beginning in "
+            "CLV_TIMEZONE), a time, or +30d from now.",
+        ),
+    ] = None,
+    if_purchase: Annotated[
+        str | None,
+        typer.Option(
+            metavar="AMOUNT",
+            help="What one more purchase adds, and what is missing to the next tier.",
+        ),
+    ] = None,
     json: AsJson = False,
 ) -> None:
-    """Show a customer's current score.
+    """Show a customer's current score; or with --at and --if-purchase another one.
 
-    Ends with exit status 1 where there is no such customer.
+    The current score comes from Redis. The others are computed from the customer's state, which
+    is read from the changelog; for the past, from the input topics. Ends with exit status 1
+    where there is no such customer.
     """
-    lookups = Lookups(Settings.load())
+    settings = Settings.load()
+    if at is not None or if_purchase is not None:
+        _show_other(settings, customer, at, if_purchase, json=json)
+        return
+    lookups = Lookups(settings)
     found = lookups.score_json(customer)
     if found is None:
         raise Complaint(
@@ -36,6 +59,25 @@ def show(
     score = lookups.score(customer)
     assert score is not None, "found a moment ago"
     print_score(score, console())
+
+
+def _show_other(
+    settings: Settings, customer: str, at: str | None, purchase: str | None, *, json: bool
+) -> None:
+    found = what_if(settings, settings.policy(), customer, at, purchase)
+    if found is None:
+        raise Complaint(
+            f"There is no state of customer {customer!r}: look at the spelling, and whether a "
+            "worker has processed the customer's events."
+        )
+    if json:
+        print_json(msgspec.to_builtins(found.at) if purchase is None else document(found))
+        return
+    if purchase is None:
+        print_score(found.at, console())
+    else:
+        print_purchase(found, console())
+    print_next_tier(found, console())
 
 
 def print_score(score: Score, to: Console) -> None:

@@ -1,0 +1,39 @@
+"""Progress bars for what is read from Kafka before a command can say anything."""
+
+import asyncio
+
+from models.policy import Policy
+from streams.cli.output import progress
+from streams.settings import Settings
+from streams.stored import Past, StoredStates, Told, read_states, recall
+
+
+def states(settings: Settings, customer: bytes | None = None) -> StoredStates:
+    """See `streams.stored.read_states`."""
+    with _Bar() as told:
+        return asyncio.run(read_states(settings, told, customer))
+
+
+def past(settings: Settings, policy: Policy, customer: bytes, at_ms: int) -> Past:
+    """See `streams.stored.recall`."""
+    with _Bar() as told:
+        return asyncio.run(recall(settings, policy, customer, at_ms, told))
+
+
+class _Bar:
+    """One bar, which names the topic that is being read."""
+
+    def __init__(self) -> None:
+        self._bar = progress(1.0)
+
+    def __enter__(self) -> Told:
+        self._bar.__enter__()
+        task = self._bar.add_task("reading", total=None, note="")
+
+        def told(topic: str, done: int, size: int) -> None:
+            self._bar.update(task, description=f"reading {topic}", completed=done, total=size)
+
+        return told
+
+    def __exit__(self, *error: object) -> None:
+        self._bar.stop()

@@ -1,0 +1,127 @@
+"""What workers have stored, read from Kafka: customers' states, and one customer's past."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from models.events import BadEvent, Decoder, Event
+from models.policy import Policy
+from models.rules import rules_of
+from models.state import State
+from models.step import step
+from streams import topics
+from streams.intake import in_order
+from streams.placement import partition_of
+from streams.reading import read_to_end
+from streams.settings import Settings
+
+TIME_KEY: Final = b""
+"""Under an empty key a partition keeps what time it has reached: that is no customer."""
+
+Told = Callable[[str, int, int], None]
+"""Called with a topic, how many of its offsets have been passed, and how many there are."""
+
+
+@dataclass
+class StoredStates:
+    """The changelog's newest values.
+
+    Attributes:
+        states: encoded state by customer.
+        reached_ms: the newest time that a partition has reached, epoch ms; 0 for none.
+    """
+
+    states: dict[bytes, bytes] = field(default_factory=dict)
+    reached_ms: int = 0
+
+
+async def read_states(
+    settings: Settings, told: Told, customer: bytes | None = None
+) -> StoredStates:
+    """Read all states, or one customer's, whose partition alone is then read.
+
+    Args:
+        settings: where Kafka is.
+        told: for a progress bar.
+        customer: Kafka key; None for everyone.
+
+    Raises:
+        WrongTopics: there is no changelog.
+        KafkaAway: Kafka cannot be reached.
+    """
+    name = topics.changelog(settings)
+    count = (await topics.existing_partitions(settings, [name]))[name]
+    numbers = range(count) if customer is None else [partition_of(customer, count)]
+    found = StoredStates()
+    states = found.states
+    async for records in read_to_end(settings, name, numbers, _of(told, name)):
+        for record in records:
+            key, value = record.key, record.value
+            if key == TIME_KEY:
+                found.reached_ms = max(found.reached_ms, int(value or 0))
+            elif customer is not None and key != customer:
+                continue
+            elif value:
+                states[key] = value
+            else:
+                states.pop(key, None)
+    return found
+
+
+@dataclass
+class Past:
+    """What the input topics tell of one customer.
+
+    Attributes:
+        state: encoded, after the last event until the instant; None before the first.
+        orders: purchases that the topics still hold, of any time.
+    """
+
+    state: bytes | None
+    orders: int
+
+
+async def recall(
+    settings: Settings, policy: Policy, customer: bytes, at_ms: int, told: Told
+) -> Past:
+    """Go through a customer's events again, up to an instant.
+
+    Args:
+        settings: where Kafka is.
+        policy: the rules.
+        customer: Kafka key.
+        at_ms: epoch ms; events that happened later are left out, whenever they came.
+        told: for a progress bar.
+
+    Raises:
+        WrongTopics: the input topics are missing.
+        KafkaAway: Kafka cannot be reached.
+    """
+    counts = await topics.existing_partitions(settings, topics.INPUTS)
+    found: dict[str, list[Any]] = {}
+    for topic in topics.INPUTS:
+        number = partition_of(customer, counts[topic])
+        records = found.setdefault(topic, [])
+        async for chunk in read_to_end(settings, topic, [number], _of(told, topic)):
+            records += [record for record in chunk if record.key == customer]
+    decoder = Decoder(settings.currency, settings.rates, settings.future_tolerance_ms)
+    table: dict[bytes, bytes] = {}
+    whole = State()
+    days = rules_of(policy).days.day
+    now_ms = 0
+    for record in in_order(found):
+        decode = decoder.purchase if record.topic == topics.PURCHASES else decoder.engagement
+        try:
+            event: Event = decode(record.value, record.key, record.timestamp)
+            whole.apply(event, days(event.at_ms), policy.retention_days)
+        except BadEvent:
+            continue
+        if event.at_ms <= at_ms:
+            result = step(policy, table.get, [(event, record.timestamp)], now_ms)
+            table.update(result.states)
+            now_ms = result.now_ms
+    return Past(table.get(customer), whole.orders)
+
+
+def _of(told: Told, topic: str) -> Callable[[int, int], None]:
+    return lambda done, size: told(topic, done, size)
