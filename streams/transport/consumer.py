@@ -5,6 +5,7 @@ offset commits are not used: offsets travel in the lanes' transactions.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -33,6 +34,9 @@ HEARTBEAT_MS = 2_000
 REBALANCE_TIMEOUT_MS = 60_000
 RECOVERY_MS_MAX = 900_000
 """A worker that fetches nothing for so long, recovery included, leaves its group."""
+
+ASK_S = 0.5
+"""How often the group is asked something again that its coordinator did not answer."""
 
 DRAIN_S_MAX = 15.0
 """How long a rebalance waits for a batch in flight; well below the rebalance timeout."""
@@ -192,6 +196,16 @@ class LaneConsumer(InertConsumer):
         """Fetch from here next, whatever was fetched before."""
         for tp, offset in offsets.items():
             self._kafka.seek(tp, offset)
+
+    async def is_member(self) -> bool:
+        """Whether the group counts this worker in, so that nobody else has its numbers."""
+        coordinator = self._kafka._coordinator  # noqa: SLF001
+        while coordinator.member_id:  # aiokafka forgets it as soon as the group has
+            with contextlib.suppress(aiokafka.errors.KafkaError):
+                if await coordinator._do_heartbeat():  # noqa: SLF001
+                    return True
+            await asyncio.sleep(ASK_S)  # unless it was forgotten: the coordinator is away
+        return False
 
     def reached(self, tp: TopicPartition) -> int:
         """The next offset that will be delivered; -1 while unknown."""

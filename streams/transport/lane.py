@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from aiokafka.errors import ProducerFenced
 from aiokafka.structs import TopicPartition
 
 from sinks.record import Output
@@ -105,13 +106,16 @@ class Lane:
                     await self._take_over()
                     backoff_s = BACKOFF_S_MIN
                 await self._work()
-            except asyncio.CancelledError:
+            except asyncio.CancelledError as error:
                 if self._draining:
                     return
-                raise
+                if (task := asyncio.current_task()) is not None and task.cancelling():
+                    raise
+                # A lane that ends so would end unseen.
+                raise RuntimeError("something that the lane waited for was cancelled") from error
             except Exception as error:
                 self.ready = False
-                if not is_passing(error):
+                if not await self._may_pass(error):
                     raise
                 log.warning(
                     "lane %d: %s: %s; takes over afresh in %.1f s",
@@ -123,6 +127,20 @@ class Lane:
                 await self._let_go()
                 await asyncio.sleep(backoff_s)
                 backoff_s = min(2 * backoff_s, BACKOFF_S_MAX)
+                # Who lost the number without knowing it would fence its new owner. The rebalance
+                # that is to come closes this lane.
+                while not await self._feed.is_member():
+                    await asyncio.sleep(backoff_s)
+
+    async def _may_pass(self, error: Exception) -> bool:
+        """Whether taking over afresh may help.
+
+        The broker fences not only whose number was taken over, but also whose transaction was
+        open for too long, as when the broker itself was away. The group knows which it was.
+        """
+        if isinstance(error, ProducerFenced):
+            return await self._feed.is_member()
+        return is_passing(error)
 
     async def _take_over(self) -> None:
         """Fence the last owner, then read the table, then the offsets: in this order."""

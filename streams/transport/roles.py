@@ -94,6 +94,13 @@ class Feed(Protocol):
     def rewind(self, offsets: Mapping[TopicPartition, int]) -> None:
         """Fetch from here next, whatever was fetched before."""
 
+    async def is_member(self) -> bool:
+        """Whether the group counts this worker in, so that nobody else has its numbers.
+
+        Waits while nobody can tell.
+        """
+        ...
+
     def reached(self, tp: TopicPartition) -> int:
         """The next offset that will be delivered; -1 while unknown."""
         ...

@@ -6,11 +6,18 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import (
+    GroupAuthorizationFailedError,
+    IllegalOperation,
+    InvalidTimestampError,
+    InvalidTopicError,
     KafkaError,
     MessageSizeTooLargeError,
     ProducerFenced,
+    RecordListTooLargeError,
     TopicAuthorizationFailedError,
     TransactionalIdAuthorizationFailed,
+    UnsupportedCodecError,
+    UnsupportedVersionError,
 )
 from aiokafka.structs import TopicPartition
 
@@ -28,9 +35,18 @@ FATAL = (
     ProducerFenced,
     TransactionalIdAuthorizationFailed,
     TopicAuthorizationFailedError,
+    GroupAuthorizationFailedError,
     MessageSizeTooLargeError,
+    RecordListTooLargeError,
+    InvalidTimestampError,
+    InvalidTopicError,
+    UnsupportedVersionError,
+    UnsupportedCodecError,
 )
 """No repetition helps: somebody else owns the partition, or the setup is wrong."""
+
+PASSING = (KafkaError, IllegalOperation)
+"""aiokafka answers with the latter where a producer has failed between two calls."""
 
 
 class Transactions:
@@ -122,4 +138,4 @@ class Transactions:
 
 def is_passing(error: BaseException) -> bool:
     """Whether taking the partition over afresh may help."""
-    return isinstance(error, KafkaError) and not isinstance(error, FATAL)
+    return isinstance(error, PASSING) and not isinstance(error, FATAL)

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from aiokafka.errors import IllegalOperation, KafkaError, ProducerFenced
 
 from streams.transport import lane as lane_module
 from streams.transport.lane import OffsetGapError
@@ -13,6 +14,7 @@ from tests.streams.transport.fakes import (
     MORE,
     Agent,
     Broker,
+    Counts,
     FakeTransactions,
     new_lane,
 )
@@ -89,4 +91,173 @@ async def test_records_never_come_twice(broker: Broker) -> None:
     broker.rewind = lambda _offsets: broker.positions.update({IN: 0, MORE: 0, CLOCK: 0})  # type: ignore[method-assign]
     with pytest.raises(OffsetGapError, match="twice"):
         await lane.start()
+    await lane.close()
+
+
+async def test_a_passing_failure_repeats_the_batch_from_the_unchanged_table(
+    broker: Broker,
+) -> None:
+    broker.publish(IN, 3)
+    broker.faults = [KafkaError("away"), IllegalOperation("the producer has failed")]
+    agent, (lane, table) = Agent(broker), new_lane(broker)
+    task = lane.start()
+    await until(lambda: task.done() or counted(broker) == 3)
+    assert broker.epoch == 3
+    assert [offset for _, offset in agent.applied] == [0, 1, 2]
+    assert table.partition(0) == {b"n": b"3"}
+    await lane.close()
+
+
+async def test_an_unknown_failure_ends_the_worker_and_nothing_is_committed(broker: Broker) -> None:
+    broker.publish(IN)
+    agent, (lane, _) = Agent(broker), new_lane(broker)
+    agent.error = ValueError("a bug")
+    with pytest.raises(ValueError, match="a bug"):
+        await lane.start()
+    assert not lane.ready
+    assert not broker.committed
+    await lane.close()
+
+
+async def test_whose_number_was_taken_over_ends(broker: Broker) -> None:
+    broker.publish(IN)
+    broker.faults, broker.member = [ProducerFenced()], False
+    _, (lane, _) = Agent(broker), new_lane(broker)
+    with pytest.raises(ProducerFenced):
+        await lane.start()
+    assert broker.epoch == 1
+    await lane.close()
+
+
+async def test_whose_transaction_was_open_for_too_long_begins_again(broker: Broker) -> None:
+    """The broker was away for longer than the transaction timeout: then it fences, too."""
+    broker.publish(IN)
+    broker.faults = [ProducerFenced()]
+    _, (lane, _) = Agent(broker), new_lane(broker)
+    task = lane.start()
+    await until(lambda: task.done() or counted(broker) == 1)
+    assert not task.done()
+    await lane.close()
+
+
+async def test_whoever_is_no_member_any_more_does_not_fence_the_new_owner(broker: Broker) -> None:
+    broker.publish(IN)
+    broker.faults, broker.member = [KafkaError("away")], False
+    _, (lane, _) = Agent(broker), new_lane(broker)
+    task = lane.start()
+    await until(lambda: not broker.faults)
+    await asyncio.sleep(0.05)
+    assert broker.epoch == 1
+    assert not task.done()
+    assert await lane.drain(1) is False
+    await lane.close()
+
+
+async def test_a_cancelled_wait_does_not_end_a_lane_unseen(broker: Broker) -> None:
+    broker.publish(IN)
+    broker.faults = [asyncio.CancelledError()]
+    _, (lane, _) = Agent(broker), new_lane(broker)
+    with pytest.raises(RuntimeError, match="cancelled"):
+        await lane.start()
+    await lane.close()
+
+
+async def test_a_drain_ends_the_batch_in_flight(broker: Broker) -> None:
+    broker.publish(IN, 3)
+    broker.hold.clear()
+    _, (lane, _) = Agent(broker), new_lane(broker)
+    lane.start()
+    await until(lambda: lane._commit is not None)
+    draining = asyncio.create_task(lane.drain(1))
+    await asyncio.sleep(0.01)
+    assert not draining.done()
+    broker.hold.set()
+    assert await draining is True
+    assert counted(broker) == 3
+    broker.publish(IN, 2)
+    lane.start()  # kept: it goes on without taking over
+    await until(lambda: counted(broker) == 5)
+    assert broker.epoch == 1
+    await lane.close()
+
+
+async def test_a_batch_that_does_not_end_in_time_is_given_up(broker: Broker) -> None:
+    broker.publish(IN, 3)
+    broker.hold.clear()
+    agent, (lane, _) = Agent(broker), new_lane(broker)
+    lane.start()
+    await until(lambda: lane._commit is not None)
+    assert await lane.drain(0.01) is False
+    await lane.close()
+    broker.hold.set()
+    successor, _ = new_lane(broker)
+    successor.start()
+    await until(lambda: counted(broker) == 3)
+    assert len(agent.applied) == 3
+    assert not agent.task.done()
+    await successor.close()
+
+
+async def test_a_lane_that_still_takes_over_is_not_kept(broker: Broker) -> None:
+    _, (lane, _) = Agent(broker), new_lane(broker)
+    broker.ends = lambda _tps: asyncio.sleep(3600)  # type: ignore[assignment,method-assign]
+    broker.starting_offsets = lambda _tps: asyncio.sleep(3600)  # type: ignore[assignment,method-assign]
+    task = lane.start()
+    await asyncio.sleep(0.01)
+    assert await lane.drain(1) is False
+    assert task.done()
+    keeper = lane.keeper
+    await lane.close()
+    assert isinstance(keeper, Counts)
+    assert keeper.ended == 1
+
+
+async def test_what_a_cancelled_fetch_was_given_is_fetched_again(broker: Broker) -> None:
+    broker.publish(IN, 3)
+    broker.fetch_lost = True
+    agent, (lane, _) = Agent(broker), new_lane(broker)
+    lane.start()
+    await until(lambda: broker.positions.get(IN) == 3)
+    assert await lane.drain(1) is True
+    broker.fetch_lost = False
+    lane.start()
+    await until(lambda: counted(broker) == 3)
+    assert [offset for _, offset in agent.applied] == [0, 1, 2]
+    await lane.close()
+
+
+async def test_a_batch_of_a_lane_that_let_go_commits_nothing(broker: Broker) -> None:
+    broker.publish(IN)
+    lane, _ = new_lane(broker)
+    lane.start()
+    batch = await broker.delivered.get()
+    await lane.close()
+    async with batch:
+        await batch.commit([])
+        pytest.fail("it was committed")
+    assert not broker.committed
+
+
+async def test_ticks_are_committed_with_the_next_events(broker: Broker) -> None:
+    broker.publish(CLOCK, 2)
+    _, (lane, _) = Agent(broker), new_lane(broker)
+    lane.start()
+    await until(lambda: lane.applied.get(CLOCK) == 2)
+    assert not broker.committed
+    broker.publish(IN)
+    await until(lambda: counted(broker) == 1)
+    assert broker.committed == {CLOCK: 2, IN: 1}
+    await lane.close()
+
+
+async def test_everything_before_an_end_is_applied_or_not(broker: Broker) -> None:
+    broker.publish(IN, 2)
+    lane, _ = new_lane(broker)
+    lane.start()
+    async with await broker.delivered.get():
+        assert lane.has_applied({"in": 2, "more": 0})
+        assert not lane.has_applied({"in": 3, "more": 0})
+        broker.positions[IN] = 4  # past transaction markers
+        assert lane.has_applied({"in": 4})
+        assert lane.progress("in") == (0, 0)
     await lane.close()

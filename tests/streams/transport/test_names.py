@@ -75,6 +75,8 @@ def test_attribute_is_there(owner, name) -> None:
         (AIOKafkaConsumer.__init__, "self._subscription = "),
         (AIOKafkaConsumer.start, "self._coordinator = "),
         (GroupCoordinator.__init__, "self.generation = "),
+        (GroupCoordinator.__init__, "self.member_id = "),
+        (GroupCoordinator._do_heartbeat, "self.reset_generation()"),
     ],
 )
 def test_instance_attribute_is_set(owner, text) -> None:
