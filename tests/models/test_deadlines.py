@@ -4,7 +4,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 
-from models.deadlines import LOOKAHEAD_DAYS, STALE_RISK, STALE_SHARE
+from models.deadlines import LOOKAHEAD_DAYS
 from models.events import Event
 from models.policy import Policy
 from models.score import Score
@@ -14,6 +14,9 @@ from tests.models.naive import Naive
 from tests.models.shop import DAY_MS, Partition, policies, purchase_histories
 
 SECOND_MS = 1_000
+# CONTRACT.md, "Out": what makes a score stale.
+STALE_RISK = 0.05
+STALE_SHARE = 0.1
 SILENT_DAYS = 450  # longer than the windows
 
 proof = settings(max_examples=60, derandomize=True, deadline=None, database=None)

@@ -17,7 +17,9 @@ proof = settings(max_examples=300, derandomize=True, deadline=None, database=Non
 seconds = st.sampled_from([1, 2, 100, 4_095, 4_096, 4_097, 8_192]) | st.integers(1, 40 * HOUR_S)
 operations = st.lists(
     st.tuples(st.just("put"), st.integers(0, 5), seconds | st.just(0))
-    | st.tuples(st.just("tick"), st.integers(0, 5_000_000), st.integers(1, 4)),
+    | st.tuples(
+        st.just("tick"), st.integers(0, 5_000_000) | st.integers(0, 50_000_000), st.integers(1, 4)
+    ),
     max_size=60,
 )
 
