@@ -18,6 +18,7 @@ from faust.types import TP, ConsumerMessage
 from streams.transport.batch import Batch
 from streams.transport.inert import InertConsumer
 from streams.transport.lane import Lane
+from streams.transport.transaction import is_passing
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +33,12 @@ FETCH_BYTES_MAX = 4 << 20
 SESSION_TIMEOUT_MS = 12_000
 HEARTBEAT_MS = 2_000
 REBALANCE_TIMEOUT_MS = 60_000
-RECOVERY_MS_MAX = 900_000
-"""A worker that fetches nothing for so long, recovery included, leaves its group."""
+NEVER_MS = 10**12
+"""aiokafka makes a worker that fetches nothing for some time leave its group, and lets it join
+again only when it has fetched: never, where it has no partitions, or waits for Redis."""
+
+HEED_S = 1.0
+"""How often the group is asked whether something went wrong that nobody has been told."""
 
 ASK_S = 0.5
 """How often the group is asked something again that its coordinator did not answer."""
@@ -59,6 +64,7 @@ class LaneConsumer(InertConsumer):
         self.joined = False
         self._closing = False
         self._kafka: aiokafka.AIOKafkaConsumer = None
+        self._heeding: asyncio.Task[None] | None = None
 
     # -- life ---------------------------------------------------------------------------------
 
@@ -80,13 +86,15 @@ class LaneConsumer(InertConsumer):
             session_timeout_ms=SESSION_TIMEOUT_MS,
             heartbeat_interval_ms=HEARTBEAT_MS,
             rebalance_timeout_ms=REBALANCE_TIMEOUT_MS,
-            max_poll_interval_ms=RECOVERY_MS_MAX,
+            max_poll_interval_ms=NEVER_MS,
         )
         await self._kafka.start()
+        self._heeding = asyncio.create_task(self._heed())
 
     async def on_stop(self) -> None:
         """Finish what is in flight, then leave the group."""
         await self.release()
+        self._stop_heeding()
         if self._kafka is not None:
             await self._kafka.stop()
 
@@ -94,13 +102,13 @@ class LaneConsumer(InertConsumer):
         """Finish and let go of every lane."""
         self._closing = True
         await self._drain()
-        await asyncio.gather(*(lane.close() for lane in self.lanes.values()))
-        self.lanes.clear()
+        await self._close(set(self.lanes))
 
     async def abandon(self) -> None:
         """Commit nothing more, and leave the group at once."""
         self._closing = True
-        await asyncio.gather(*(lane.close() for lane in self.lanes.values()))
+        self._stop_heeding()
+        await self._close(set(self.lanes))
         await self._kafka.stop()
 
     async def subscribe(self, topics: Iterable[str]) -> None:
@@ -112,9 +120,13 @@ class LaneConsumer(InertConsumer):
     async def _drain(self) -> None:
         lanes = list(self.lanes.values())
         goes_on = await asyncio.gather(*(lane.drain(DRAIN_S_MAX) for lane in lanes))
-        for lane, whole in zip(lanes, goes_on, strict=True):
-            if not whole:
-                await self.lanes.pop(lane.number).close()
+        broken = [lane for lane, whole in zip(lanes, goes_on, strict=True) if not whole]
+        # A shutdown may have come in between, and closed them itself.
+        await self._close({lane.number for lane in broken if self.lanes.get(lane.number) is lane})
+
+    async def _close(self, numbers: set[int]) -> None:
+        """Let go of these numbers, all at once: Redis or Kafka may make each take seconds."""
+        await asyncio.gather(*(self.lanes.pop(number).close() for number in numbers))
 
     async def assign(self, assigned: set[TP], generation: int) -> None:
         """Begin new lanes, go on with kept ones, close the rest.
@@ -127,11 +139,18 @@ class LaneConsumer(InertConsumer):
         if generation == self._generation:
             # No rebalance, and yet this worker had to join again: a static member was replaced.
             raise InstanceTakenError(self._instance)
-        numbers = {tp.partition for tp in assigned}
+        numbers, parted = self._numbers(assigned)
+        if parted:
+            log.error(
+                "partition numbers %s were assigned without some of their topics, and wait: do all "
+                "inputs have the same number of partitions? See `clv topics check`",
+                sorted(parted),
+            )
         kept = numbers & set(self.lanes) if generation == self._generation + 1 else set()
-        self._generation, self.joined = generation, True
-        for number in set(self.lanes) - kept:
-            await self.lanes.pop(number).close()
+        self._generation, self.joined = generation, not parted
+        await self._close(set(self.lanes) - kept)
+        if self._closing:  # meanwhile
+            return
         for number in sorted(numbers):
             if number not in self.lanes:
                 self.lanes[number] = self.app.new_lane(number, self)
@@ -142,6 +161,35 @@ class LaneConsumer(InertConsumer):
             sorted(numbers),
             len(kept),
         )
+
+    def _numbers(self, assigned: set[TP]) -> tuple[set[int], set[int]]:
+        """Partition numbers of which all inputs were assigned, and of which some were.
+
+        The latter may have an owner in each of two workers, who would fence each other.
+        """
+        inputs = self.app.lane_settings.inputs
+        numbers = {tp.partition for tp in assigned}
+        whole = {n for n in numbers if all(TP(topic, n) in assigned for topic in inputs)}
+        return whole, numbers - whole
+
+    async def _heed(self) -> None:
+        """Hear of the group's errors also while no lane fetches: until then aiokafka waits."""
+        coordinator = self._kafka._coordinator  # noqa: SLF001
+        while True:
+            await asyncio.sleep(HEED_S)
+            try:
+                coordinator.check_errors()
+            except aiokafka.errors.KafkaError as error:
+                if coordinator._coordination_task.done() or not is_passing(error):  # noqa: SLF001
+                    self.app.fail(error)
+                    return
+                log.warning("%s: %s; joins its group again", type(error).__name__, error)
+                # Else a heartbeat that has failed for good would not begin again.
+                coordinator.request_rejoin()
+
+    def _stop_heeding(self) -> None:
+        if self._heeding is not None:
+            self._heeding.cancel()
 
     def _lane_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:

@@ -77,6 +77,8 @@ def test_attribute_is_there(owner, name) -> None:
         (GroupCoordinator.__init__, "self.generation = "),
         (GroupCoordinator.__init__, "self.member_id = "),
         (GroupCoordinator._do_heartbeat, "self.reset_generation()"),
+        (GroupCoordinator.check_errors, "self._coordination_task.done()"),
+        (GroupCoordinator.request_rejoin, "def request_rejoin(self)"),
     ],
 )
 def test_instance_attribute_is_set(owner, text) -> None:
