@@ -37,8 +37,8 @@ def kill_worker(world: World) -> str | None:
 
 
 def kill_all_workers(world: World) -> str | None:
-    """The whole group at once, as when a node dies."""
-    slots = [slot for slot in world.slots if slot.running]
+    """The whole group at once, as when a node dies; frozen ones are left to wake as zombies."""
+    slots = [slot for slot in world.slots if slot.running and not slot.paused]
     for slot in slots:
         slot.kill()
     return f"kill -9 all {len(slots)} workers" if slots else None
@@ -89,6 +89,9 @@ def strand_worker(world: World) -> str | None:
                     _set_memory(world, "0")
             world.broker_busy = world.redis_busy = False
 
+        # Somebody has to take over.
+        for other in world.slots[:2] if slot.number >= 2 else world.slots[2:]:
+            other.wanted = True
         world.after(world.rng.uniform(0.2, 0.8), slot.pause)
         world.after(1.2, release)
         seconds = SESSION_S + world.rng.uniform(2, 6)
@@ -285,7 +288,7 @@ FAULTS: dict[Fault, float] = {
     kill_all_workers: 1,
     terminate_worker: 2,
     freeze_worker: 2,
-    strand_worker: 2,
+    strand_worker: 3,
     join_or_leave: 3,
     kill_broker: 1,
     restart_broker: 0.7,

@@ -127,7 +127,7 @@ class World:
         process, delay_s = slot.started_s, self.rng.uniform(0, 2) ** 2 / 2
 
         def kill() -> None:
-            if not self.calm and slot.running and slot.started_s == process:
+            if slot.running and not (self.calm or slot.paused) and slot.started_s == process:
                 self.faults[f"kill -9 soon after {moment}"] += 1
                 self.say(f"kill -9 {slot.name}, {delay_s:.2f} s after it {moment}")
                 slot.kill()
