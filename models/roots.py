@@ -108,7 +108,7 @@ def last_above(curve: Curve, search: Search) -> Floats:
 def _opened(search: Search) -> _Open:
     u = np.log(search.start_ms - search.origin_ms)
     end_u = np.log(search.end_ms - search.origin_ms)
-    log_target = np.log(search.target)
+    log_target = np.log(np.maximum(search.target, _TINY))  # 0 is where a forecast underflows
     return _Open(
         row=np.arange(search.target.size),
         log_target=log_target,

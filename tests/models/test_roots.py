@@ -95,6 +95,9 @@ def test_close_to_the_truth_and_never_after_it(
     for i in every:
         one = np.array([i])
         end = np.array([starts[i] * MS_PER_DAY + YEARS_20_MS])
+        if value[i] <= target[i]:  # both are 0: the curve has underflowed
+            assert found[i] == starts[i] * MS_PER_DAY
+            continue
         if np.isinf(found[i]):
             assert curve(one, end)[0] > target[i]
             continue

@@ -95,7 +95,7 @@ class TestOnKafka:
             made = {"cleanup.policy": "delete", "max.message.bytes": "8388608", "retention.ms": "5"}
             await admin.create_topics([NewTopic(name, 4, 1, topic_configs=made)])
         async with asyncio.timeout(30):
-            while name not in await self.existing(group):  # noqa: ASYNC110 - Kafka sets no event
+            while name not in await self.existing(group):  # Kafka sets no event
                 await asyncio.sleep(0.05)
         with pytest.raises(
             topics.WrongTopics, match=r"cleanup\.policy=delete and must have compact"

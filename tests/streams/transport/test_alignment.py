@@ -1,4 +1,4 @@
-"""Topics advance together through a backlog, each in its own order, and nothing stalls or is lost."""
+"""Topics advance together through a backlog, each in its own order; nothing stalls or is lost."""
 
 from types import SimpleNamespace
 from typing import Any
