@@ -9,6 +9,7 @@ from aiokafka.structs import TopicPartition
 
 from sinks.metrics import Metrics
 from streams import kafka, ticks
+from streams.publishers import PublisherWatch
 from streams.scorekeeper import keepers
 from streams.settings import Settings
 from streams.topics import CLOCK, INPUTS
@@ -32,9 +33,26 @@ async def make_ticks(app: LaneApp, settings: Settings, metrics: Metrics) -> None
     """Publish ticks until cancelled, and tell how far the lanes lag behind their inputs.
 
     With `CLV_CLOCK=events` ticks tell the newest time that any partition has reached, and there
-    are none while it stands. A tick that could not be published is no loss: the next one knows
+    are none while it stands. There are none, either, while silence proves nothing because a
+    publisher seems to be dead. A tick that could not be published is no loss: the next one knows
     more.
     """
+    watch = PublisherWatch(settings, wall_ms)
+    if settings.clock == "wall":
+        watching = asyncio.create_task(watch.run())
+        watching.add_done_callback(lambda task: _end(app, task))
+    else:
+        watching, watch.holds = None, False
+    try:
+        await _make_ticks(app, settings, metrics, watch)
+    finally:
+        if watching is not None:
+            watching.cancel()
+
+
+async def _make_ticks(
+    app: LaneApp, settings: Settings, metrics: Metrics, watch: PublisherWatch
+) -> None:
     told: dict[int, int] = {}
     while True:
         try:
@@ -47,13 +65,19 @@ async def make_ticks(app: LaneApp, settings: Settings, metrics: Metrics) -> None
                     ends = await _ends(app)
                     _report_lag(app, metrics, ends)
                     for number, known in ends.items():
-                        if 0 < now_ms != told.get(number):
+                        if 0 < now_ms != told.get(number) and not watch.holds:
                             tick = ticks.encode(ticks.Tick(now_ms, known))
                             await producer.send(CLOCK, tick, partition=number)
                             told[number] = now_ms
         except (KafkaError, kafka.KafkaAway) as error:
             log.warning("no ticks: %s", error)
             await asyncio.sleep(RETRY_S)
+
+
+def _end(app: LaneApp, task: asyncio.Task[None]) -> None:
+    """Nothing may end unseen."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        app.fail(error)
 
 
 async def _ends(app: LaneApp) -> dict[int, dict[str, int]]:

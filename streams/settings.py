@@ -171,6 +171,7 @@ class Settings(BaseSettings):
         milliseconds=250
     )
     clock: Literal["wall", "events"] = "wall"
+    publisher_silence: Annotated[Duration, _within(timedelta(), 366 * DAY)] = DAY
     batch_events: Annotated[int, Field(ge=1, le=100_000)] = 5_000
     log_format: Literal["text", "json"] = "text"
 
@@ -276,6 +277,11 @@ class Settings(BaseSettings):
     def future_tolerance_ms(self) -> int:
         """How far ahead of its record's timestamp an event may be, in ms."""
         return self.future_tolerance // timedelta(milliseconds=1)
+
+    @property
+    def publisher_silence_ms(self) -> int:
+        """Silence of a topic from which on its publisher may be dead, in ms; 0 for never."""
+        return self.publisher_silence // timedelta(milliseconds=1)
 
     @property
     def tick_interval_seconds(self) -> float:
