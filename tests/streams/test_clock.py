@@ -1,7 +1,13 @@
-"""The clock tells the lag of lanes that come and go while it asks."""
+"""The clock goes on while lanes come and go and Kafka is away."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any
+
+import pytest
+from aiokafka.errors import KafkaError
 
 from streams import clock
 from streams.topics import CLOCK, INPUTS
@@ -20,3 +26,38 @@ def test_a_lane_that_begins_again_meanwhile_has_no_lag_yet() -> None:
     metrics: Any = SimpleNamespace(lag=lambda *args: told.append(args))
     clock._report_lag(app, metrics, {0: dict.fromkeys(INPUTS, 7), 1: dict.fromkeys(INPUTS, 7)})
     assert told == []
+
+
+async def test_the_last_tick_of_a_replay_is_told_until_it_is_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Time stands after the last event, so that no later tick would know more."""
+    sent: list[int] = []
+
+    class Producer:
+        async def send(self, _topic: str, _value: bytes, *, partition: int) -> asyncio.Future[None]:
+            taken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            sent.append(partition)
+            if len(sent) == 1:
+                taken.set_exception(KafkaError("away"))
+            else:
+                taken.set_result(None)
+            return taken
+
+    @asynccontextmanager
+    async def producer(*_: Any, **__: Any) -> AsyncIterator[Producer]:
+        yield Producer()
+
+    async def ends(_app: Any) -> dict[int, dict[str, int]]:
+        return {3: {}}
+
+    monkeypatch.setattr(clock.kafka, "producer", producer)
+    monkeypatch.setattr(clock, "RETRY_S", 0)
+    monkeypatch.setattr(clock, "_ends", ends)
+    monkeypatch.setattr(clock, "_newest_event_ms", lambda _app: 1_000)
+    app: Any = SimpleNamespace(lanes={})
+    settings: Any = SimpleNamespace(tick_interval_seconds=0.001, clock="events")
+    ticking = asyncio.create_task(clock.make_ticks(app, settings, SimpleNamespace()))  # type: ignore[arg-type]
+    await asyncio.sleep(0.1)
+    ticking.cancel()
+    assert sent == [3, 3]  # and not again, once it was taken
