@@ -49,8 +49,8 @@ async def read_changelog(
         max_partition_fetch_bytes=FETCH_BYTES_MAX,
         fetch_max_wait_ms=100,
     )
-    await consumer.start()
     try:
+        await consumer.start()
         consumer.assign([tp])
         await consumer.seek_to_beginning(tp)
         end = (await consumer.end_offsets([tp]))[tp]
