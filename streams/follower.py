@@ -114,8 +114,10 @@ class Follower:
         """Finish in a moment, or leave it to the next owner, who finds the mark behind."""
         writing, self._writing = self._writing, None
         if writing is not None:
-            await asyncio.wait({writing}, timeout=END_S_MAX)
-            writing.cancel()
+            try:
+                await asyncio.wait({writing}, timeout=END_S_MAX)
+            finally:
+                writing.cancel()
 
     async def _write(self, batch: Committed, readable: Callable[[], None]) -> None:
         begun_s = time.perf_counter()

@@ -117,8 +117,10 @@ class Scorekeeper:
 
     async def end(self) -> None:
         """Let Redis have what is committed, and leave the gauges."""
-        await self._follower.end()
-        self._report.ended()
+        try:
+            await self._follower.end()
+        finally:
+            self._report.ended()  # also where a rebalance breaks the waiting off
 
     # -- the job ------------------------------------------------------------------------------
 
