@@ -1,0 +1,260 @@
+"""A partition's keeper: what it commits, what it remembers, and what its successor finds."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping
+from types import SimpleNamespace
+from typing import Any
+
+import orjson
+import pytest
+import redis
+from aiokafka.errors import KafkaError
+
+from models.events import Decoder
+from models.policy import Policy
+from sinks.metrics import Metrics
+from sinks.record import Output
+from sinks.redis import RedisScores
+from sinks.topics import OutputTopics
+from streams import scorekeeper as module
+from streams import ticks
+from streams.dead_letters import DeadLetterLimit
+from streams.readiness import Readiness
+from streams.scorekeeper import TIME_KEY, Scorekeeper, Shared
+from streams.topics import DEAD_LETTERS, PURCHASES, TIER_CHANGES
+from streams.transport.changelog import DamagedChangelog
+from tests.streams.test_intake import NOON_MS, PARTITIONS, record, residents
+
+pytestmark = pytest.mark.redis
+
+CHANGELOG, NUMBER = "clv-state-changelog", 1
+DAY_MS = 86_400_000
+
+
+class Partition:
+    """What outlives a keeper: the changelog and all other outputs, as they were committed."""
+
+    def __init__(self, sink: RedisScores) -> None:
+        self.changelog: list[Any] = []
+        self.outputs: dict[str, list[Any]] = {}
+        self.offset = -1
+        self.away = False
+        self.applied: Mapping[str, int] = {}
+        self.metrics = Metrics(
+            version="0",
+            tiers=[name for name, _ in Policy().tiers],
+            levels=["low", "medium", "high"],
+        )
+        self.shared = Shared(
+            policy=Policy(),
+            decoder=Decoder("EUR", {}, 3_600_000),
+            metrics=self.metrics,
+            redis=sink,
+            limit=DeadLetterLimit(0.5),
+            readiness=Readiness(),
+            topics=OutputTopics(source="/clv"),
+            partitions=PARTITIONS,
+            changelog=CHANGELOG,
+            wall_clock=False,
+        )
+
+    async def commit(self, outputs: Iterable[Output]) -> dict[tuple[str, int], int]:
+        """What a batch's lane does: all or nothing, and then a marker."""
+        outputs = list(outputs)
+        if self.away:
+            raise KafkaError("away")
+        last = {}
+        for output in outputs:
+            if output.topic == CHANGELOG:
+                for one in output.records:
+                    self.offset += 1
+                    kept = SimpleNamespace(key=one.key, value=one.value, offset=self.offset)
+                    self.changelog.append(kept)
+                last[CHANGELOG, NUMBER] = self.offset
+                self.offset += 1
+            else:
+                self.outputs.setdefault(output.topic, []).extend(output.records)
+        return last
+
+    async def keeper(self) -> Scorekeeper:
+        """A new owner."""
+        lane: Any = SimpleNamespace(number=NUMBER, has_applied=self._has_applied)
+        keeper = Scorekeeper(self.shared, lane, {})
+        await keeper.prepare()
+        if self.changelog:
+            keeper.restore(self.changelog, 0)
+        await keeper.begin(self.changelog[-1].offset if self.changelog else -1)
+        return keeper
+
+    def _has_applied(self, ends: Mapping[str, int]) -> bool:
+        return all(self.applied.get(topic, 0) >= end for topic, end in ends.items())
+
+    def batch(self, **records: list[Any]) -> Any:
+        """Records by topic, as a lane hands them to the agent."""
+        return SimpleNamespace(
+            records={f"clv.{name}": chunk for name, chunk in records.items()}, commit=self.commit
+        )
+
+    async def work(self, keeper: Scorekeeper, batch: Any) -> None:
+        """What the agent does."""
+        intake = keeper.decode(batch)
+        if intake.flags:
+            result = keeper.step(intake)
+            await keeper.publish(batch, result, intake)
+            keeper.remember(batch, result)
+        if (silent := keeper.silence()) is not None:
+            if silent.states:
+                await keeper.publish(batch, silent)
+                keeper.remember(batch, silent)
+            else:
+                keeper.postpone(silent)
+
+
+def tick(at_ms: int, end: int) -> Any:
+    return SimpleNamespace(value=ticks.encode(ticks.Tick(at_ms, {PURCHASES: end})))
+
+
+def purchase(offset: int, customer: str, *, days: int = 0) -> Any:
+    return record(PURCHASES, offset, customer, NOON_MS + days * DAY_MS, partition=NUMBER)
+
+
+@pytest.fixture
+async def partition(redis_url: str) -> AsyncIterator[Partition]:
+    sink = RedisScores(redis_url)
+    yield Partition(sink)
+    await sink.close()
+
+
+ANN, BEA = residents(NUMBER, 2)
+
+
+async def test_a_batch_is_one_transaction_and_then_in_redis(
+    partition: Partition, redis_url: str
+) -> None:
+    keeper = await partition.keeper()
+    (stranger,) = residents(NUMBER + 1, 1)
+    rubbish = record(PURCHASES, 2, ANN, partition=NUMBER, value=b"{")
+    batch = partition.batch(purchases=[purchase(0, ANN), purchase(1, stranger), rubbish])
+    await partition.work(keeper, batch)
+    await keeper.settled()
+    assert [one.key for one in partition.changelog] == [ANN.encode(), TIME_KEY]
+    assert [one.key for one in partition.outputs[PURCHASES]] == [stranger.encode()]
+    assert len(partition.outputs[DEAD_LETTERS]) == 1
+    with redis.Redis.from_url(redis_url) as reader:
+        assert orjson.loads(reader.get(f"clv:score:{ANN}"))["revision"] == 1
+        assert int(reader.get(f"clv:mark:{NUMBER}")) == 1
+
+
+async def test_a_transaction_that_fails_leaves_everything_as_it_was(partition: Partition) -> None:
+    keeper = await partition.keeper()
+    await partition.work(keeper, partition.batch(purchases=[purchase(0, ANN)]))
+    table, now_ms = dict(keeper._table), keeper.now_ms
+    partition.away = True
+    with pytest.raises(KafkaError):
+        await partition.work(keeper, partition.batch(purchases=[purchase(1, ANN, days=1)]))
+    assert (keeper._table, keeper.now_ms) == (table, now_ms)
+
+
+async def test_a_successor_goes_on_as_if_nothing_had_happened(
+    partition: Partition, redis_url: str
+) -> None:
+    first = await partition.keeper()
+    await partition.work(first, partition.batch(purchases=[purchase(0, ANN), purchase(1, BEA)]))
+    await first.settled()
+    before = gauges(partition.metrics)
+    await first.end()
+    assert gauges(partition.metrics) != before
+    second = await partition.keeper()
+    assert second._table == first._table
+    assert second.now_ms == first.now_ms
+    assert len(second._schedule) == len(first._schedule)
+    assert gauges(partition.metrics) == before
+    await partition.work(second, partition.batch(purchases=[purchase(2, ANN, days=1)]))
+    await second.settled()
+    with redis.Redis.from_url(redis_url) as reader:
+        assert orjson.loads(reader.get(f"clv:score:{ANN}"))["revision"] == 2
+        assert int(reader.get(f"clv:mark:{NUMBER}")) == partition.changelog[-1].offset
+
+
+def gauges(metrics: Metrics) -> list[str]:
+    """What a partition adds to the gauges."""
+    names = ("clv_customers{", "clv_value_minor", "clv_deadlines", "clv_state_bytes")
+    return [line for line in metrics.render().decode().splitlines() if line.startswith(names)]
+
+
+async def test_silence_speaks_only_when_all_that_a_tick_knew_is_applied(
+    partition: Partition,
+) -> None:
+    keeper = await partition.keeper()
+    # Gold at first; two years of silence are more than any tier survives.
+    big = record(
+        PURCHASES,
+        0,
+        ANN,
+        partition=NUMBER,
+        value=orjson.dumps(
+            {
+                "type": "purchase",
+                "id": "o",
+                "customer_id": ANN,
+                "occurred_at": NOON_MS,
+                "amount_minor": 60_000,
+                "currency": "EUR",
+            }
+        ),
+    )
+    await partition.work(keeper, partition.batch(purchases=[big]))
+    partition.applied = {PURCHASES: 1}
+    later_ms = NOON_MS + 730 * DAY_MS
+    await partition.work(keeper, partition.batch(clock=[tick(later_ms, 2)]))
+    assert len(partition.outputs[TIER_CHANGES]) == 1
+    assert keeper.now_ms == NOON_MS
+    partition.applied = {PURCHASES: 2}
+    await partition.work(keeper, partition.batch())
+    assert keeper.now_ms == later_ms
+    assert len(partition.outputs[TIER_CHANGES]) == 2
+    # Time does not go back, whatever a worker with a slow clock or a late event says.
+    await partition.work(keeper, partition.batch(clock=[tick(NOON_MS, 2)]))
+    await partition.work(keeper, partition.batch(purchases=[purchase(1, BEA)]))
+    assert keeper.now_ms == later_ms
+    assert (await partition.keeper()).now_ms == later_ms
+
+
+async def test_more_than_one_batch_may_take_is_left_to_the_next(
+    partition: Partition, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "DUE_MAX", 1)
+    keeper = await partition.keeper()
+    await partition.work(keeper, partition.batch(purchases=[purchase(0, ANN), purchase(1, BEA)]))
+    written = len(partition.changelog)
+    await partition.work(keeper, partition.batch(clock=[tick(NOON_MS + 730 * DAY_MS, 0)]))
+    assert keeper.is_due()
+    batches = 1
+    while keeper.is_due():
+        batches += 1
+        await partition.work(keeper, partition.batch())
+    assert batches == 3
+    silent = [one.key for one in partition.changelog[written:] if one.key != TIME_KEY]
+    assert sorted(silent) == sorted([ANN.encode(), BEA.encode()])
+
+
+async def test_a_value_that_is_no_state_is_named(partition: Partition) -> None:
+    partition.changelog = [SimpleNamespace(key=b"ann", value=b"\xc1", offset=0)]
+    with pytest.raises(DamagedChangelog) as damaged:
+        await partition.keeper()
+    assert (damaged.value.topic, damaged.value.key) == (CHANGELOG, b"ann")
+
+
+async def test_gauges_go_also_when_the_end_is_broken_off(
+    partition: Partition, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keeper = await partition.keeper()
+    await partition.work(keeper, partition.batch(purchases=[purchase(0, ANN)]))
+    await keeper.settled()
+    monkeypatch.setattr(keeper._follower, "end", lambda: asyncio.sleep(3600))
+    assert any(not line.endswith(" 0.0") for line in gauges(partition.metrics))
+    ending = asyncio.create_task(keeper.end())
+    await asyncio.sleep(0)
+    ending.cancel()
+    await asyncio.wait({ending})
+    assert all(line.endswith(" 0.0") for line in gauges(partition.metrics))
