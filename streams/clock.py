@@ -37,21 +37,20 @@ async def make_ticks(app: LaneApp, settings: Settings, metrics: Metrics) -> None
     publisher seems to be dead. A tick that could not be published is no loss: the next one knows
     more.
     """
+    if settings.clock == "events":
+        await _make_ticks(app, settings, metrics, None)
+        return
     watch = PublisherWatch(settings, wall_ms)
-    if settings.clock == "wall":
-        watching = asyncio.create_task(watch.run())
-        watching.add_done_callback(lambda task: _end(app, task))
-    else:
-        watching, watch.holds = None, False
+    watching = asyncio.create_task(watch.run())
+    watching.add_done_callback(lambda task: _end(app, task))
     try:
         await _make_ticks(app, settings, metrics, watch)
     finally:
-        if watching is not None:
-            watching.cancel()
+        watching.cancel()
 
 
 async def _make_ticks(
-    app: LaneApp, settings: Settings, metrics: Metrics, watch: PublisherWatch
+    app: LaneApp, settings: Settings, metrics: Metrics, watch: PublisherWatch | None
 ) -> None:
     told: dict[int, int] = {}
     while True:
@@ -64,11 +63,17 @@ async def _make_ticks(
                     now_ms = wall_ms() if settings.clock == "wall" else _newest_event_ms(app)
                     ends = await _ends(app)
                     _report_lag(app, metrics, ends)
+                    if watch is not None and watch.holds:
+                        continue
+                    taken = {}
                     for number, known in ends.items():
-                        if 0 < now_ms != told.get(number) and not watch.holds:
+                        if 0 < now_ms != told.get(number):
                             tick = ticks.encode(ticks.Tick(now_ms, known))
-                            await producer.send(CLOCK, tick, partition=number)
-                            told[number] = now_ms
+                            taken[number] = await producer.send(CLOCK, tick, partition=number)
+                    # While time stands no later tick knows more: this one must have been taken.
+                    for number, acknowledged in taken.items():
+                        await acknowledged
+                        told[number] = now_ms
         except (KafkaError, kafka.KafkaAway) as error:
             log.warning("no ticks: %s", error)
             await asyncio.sleep(RETRY_S)
