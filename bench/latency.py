@@ -15,6 +15,7 @@ import numpy as np
 
 from bench import broker
 from bench.lineup import FULL, Engine, Run
+from bench.metering import Others
 from bench.observing import Seen
 from bench.pacing import Pace
 from bench.purchases import PARTITIONS, TOPIC, Purchases
@@ -42,6 +43,7 @@ class Latency:
         p99_ms: of a hundred events one took longer; infinite where scores never came.
         samples: events looked at.
         publisher_late_ms: by how much the publisher was late at most; contained in the above.
+        others_cores: what processes that have nothing to do with it used of the machine.
         complaint: what is wrong with the scores; empty where nothing is.
     """
 
@@ -51,12 +53,13 @@ class Latency:
     p99_ms: float
     samples: int
     publisher_late_ms: float
+    others_cores: float
     complaint: str
 
     @classmethod
     def none(cls, engine: str, rate: int, why: str) -> "Latency":
         """Of an engine that failed."""
-        return cls(engine, rate, inf, inf, 0, 0.0, f"WRONG: {why}")
+        return cls(engine, rate, inf, inf, 0, 0.0, 0.0, f"WRONG: {why}")
 
     def to_json(self) -> dict[str, object]:
         """For `--json`."""
@@ -76,7 +79,7 @@ def measure(
         start_ms = round(time.time() * 1000 + 2_000 + events / 100)
         pace = Pace(run.bootstrap, rate, total_s, customers, start_ms, seed)
         target = run.folder / "seen"
-        with _observer(engine, run, pace, target) as observer:
+        with Others() as others, _observer(engine, run, pace, target) as observer:
             late_ms = _publish(pace)
             if engine.name == FULL:
                 observer.wait(OBSERVED_S_MAX)
@@ -93,6 +96,7 @@ def measure(
         p99_ms=float(np.percentile(found, 99, method="higher")),
         samples=len(found),
         publisher_late_ms=late_ms,
+        others_cores=others.cores,
         complaint=complaint,
     )
 

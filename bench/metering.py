@@ -53,6 +53,32 @@ def peak_bytes(pid: int) -> int:
     return total
 
 
+class Others:
+    """How much of the machine everybody else uses meanwhile: figures are worth what it is low.
+
+    Attributes:
+        cores: used by processes that are not this one's descendants, known at the end.
+    """
+
+    def __enter__(self) -> Self:
+        self.cores = 0.0
+        self._begun_s = time.monotonic()
+        self._busy_s, self._own_s = _busy_seconds(), cpu_seconds(os.getpid())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        busy_s = _busy_seconds() - self._busy_s
+        own_s = cpu_seconds(os.getpid()) - self._own_s
+        self.cores = max(0.0, busy_s - own_s) / (time.monotonic() - self._begun_s)
+
+
+def _busy_seconds() -> float:
+    """CPU time of the whole machine, idling and waiting left out."""
+    fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]
+    user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, fields)
+    return (user + nice + system + irq + softirq + steal) * _TICK_S
+
+
 @dataclass
 class Meter:
     """CPU time of a process tree over wall-clock time, sampled in a thread while in use."""

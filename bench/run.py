@@ -11,18 +11,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from bench import broker, latency, peers, plot, purchases, tables, throughput
+from bench import broker, latency, peers, plot, profiling, purchases, tables, throughput
+from bench.floors import floors as floors_of_steps
 from bench.latency import Latency
-from bench.lineup import LINEUP, Engine, Run
+from bench.lineup import FULL, LINEUP, Engine, Run
 from bench.recount import Recount
 from bench.throughput import EngineFailed, Throughput
 from streams.complaint import Complaint
 from tests.servers.kafka import Kafka
 from tests.servers.redis import Redis
 from tests.servers.server import UnavailableError
-
-QUIET_LOAD: Final = 1.0
-"""Load average above which figures are not worth keeping, on a machine of two cores."""
 
 SPARE: Final = 0.9
 """An engine is asked to keep up only with rates below this share of its events a second."""
@@ -95,6 +93,26 @@ class Bench:
                 except EngineFailed as failure:
                     yield Throughput.none(engine.name, str(failure))
 
+    def profile(self, target: Path) -> str:
+        """Our worker's steps, as a table; py-spy's samples go to a file."""
+        full, read = (next(e for e in LINEUP if e.name == name) for name in (FULL, "read"))
+        recount = self.fill()
+        sampling: list[profiling.Sampling] = []
+        speed = throughput.measure(
+            full,
+            self.run(full, "throughput"),
+            recount,
+            broker_pid=self.kafka.child.pid,
+            seconds_max=self._chosen.seconds_max,
+            on_first=lambda pid: sampling.append(profiling.Sampling(pid, target)),
+        )
+        say(f"{speed.per_s:,.0f} events/s, others used {speed.others_cores:.2f} cores")
+        reading = throughput.measure(
+            read, self.run(read, "throughput"), recount, broker_pid=0, seconds_max=60.0
+        )
+        floors = {profiling.READ: reading.cpu_us, **floors_of_steps()}
+        return profiling.table(sampling[0].stop(), speed.warm_cpu_us, floors)
+
     def latency(
         self, engines: Sequence[Engine], reached: Sequence[Throughput]
     ) -> Iterator[Latency]:
@@ -148,8 +166,6 @@ def machine() -> dict[str, object]:
 def measure(chosen: argparse.Namespace, engines: Sequence[Engine]) -> bool:
     """Measure, show and write; whether all results were right."""
     before = machine()
-    if os.getloadavg()[0] > QUIET_LOAD:
-        say(f"load average {before['load']}: others are at work here, do not keep these figures")
     speeds: list[Throughput] = []
     delays: list[Latency] = []
     with bench(chosen) as made:
@@ -158,11 +174,13 @@ def measure(chosen: argparse.Namespace, engines: Sequence[Engine]) -> bool:
             for speed in made.throughput(engines):
                 speeds.append(speed)
                 told = f"{speed.per_s:9,.0f} events/s {speed.cpu_us:6.1f} us"
-                say(f"{speed.engine:20s} {told}  {speed.complaint}")
+                others = f"(others: {speed.others_cores:.2f} cores)"
+                say(f"{speed.engine:20s} {told} {others}  {speed.complaint}")
         for delay in made.latency(engines, speeds):
             delays.append(delay)
             told = f"p50 {delay.p50_ms:.0f} ms, p99 {delay.p99_ms:.0f} ms at {delay.rate:,}/s"
-            say(f"{delay.engine:20s} {told}  {delay.complaint}")
+            others = f"(others: {delay.others_cores:.2f} cores)"
+            say(f"{delay.engine:20s} {told} {others}  {delay.complaint}")
     versions = peers.versions()
     if speeds:
         print(tables.throughput(speeds), end="\n\n")
@@ -194,6 +212,11 @@ def main() -> int:
             peers.python_peers()
         if any(engine.name.startswith("streams") for engine in engines):
             peers.kafka_streams()
+        if chosen.profile:
+            peers.python_peers()
+            with bench(chosen) as made:
+                print(made.profile(chosen.profile))
+            return 0
         return 0 if measure(chosen, engines) else 1
     except (peers.SetUpError, UnavailableError, Complaint) as missing:
         sys.stderr.write(f"bench: {missing}\n")

@@ -10,6 +10,9 @@ from bench.throughput import Throughput
 
 TOO_SLOW_MS = 10_000.0
 
+DISTURBED_CORES = 0.15
+"""Used by others: then a figure says as much of them as of the engine."""
+
 
 def in_order(names: set[str]) -> list[str]:
     """Names of engines in the order of the line-up."""
@@ -61,6 +64,9 @@ def _result(rounds: Sequence[Throughput]) -> str:
     complaints = [result.complaint for result in rounds if result.complaint]
     if complaints:
         return complaints[0]
+    worst = max(result.others_cores for result in rounds)
+    if worst > DISTURBED_CORES:
+        return f"right; disturbed, others used {worst:.1f} cores"
     cut = [result.events for result in rounds if not result.complete]
     return f"right; stopped after {max(cut):,} events" if cut else "right"
 

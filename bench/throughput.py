@@ -3,7 +3,7 @@
 import json
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Self
@@ -14,7 +14,7 @@ from redis import Redis
 
 from bench import broker
 from bench.lineup import FULL, OUR_SCORES, Engine, Run, full_settings
-from bench.metering import Meter
+from bench.metering import Meter, Others
 from bench.purchases import TOPIC
 from bench.recount import Recount, Scores
 from streams.embedded.child import Child
@@ -47,6 +47,7 @@ class Throughput:
         warm_cpu_us: the same after the first fifth.
         broker_cpu_us: the broker's meanwhile.
         peak_mb: most memory held.
+        others_cores: what processes that have nothing to do with it used of the machine.
         complete: whether the engine was given the time for all of the input.
         complaint: what is wrong with its result; empty where nothing is.
     """
@@ -59,6 +60,7 @@ class Throughput:
     warm_cpu_us: float
     broker_cpu_us: float
     peak_mb: float
+    others_cores: float
     complete: bool
     complaint: str
 
@@ -70,7 +72,7 @@ class Throughput:
     @classmethod
     def none(cls, engine: str, why: str) -> "Throughput":
         """Of an engine that failed."""
-        return cls(engine, 0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, False, f"WRONG: {why}")
+        return cls(engine, 0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, False, f"WRONG: {why}")
 
     def to_json(self) -> dict[str, object]:
         """For `--json`."""
@@ -112,15 +114,32 @@ def _make_topics(engine: Engine, run: Run) -> None:
 
 
 def measure(
-    engine: Engine, run: Run, recount: Recount, *, broker_pid: int, seconds_max: float
+    engine: Engine,
+    run: Run,
+    recount: Recount,
+    *,
+    broker_pid: int,
+    seconds_max: float,
+    on_first: Callable[[int], None] = lambda _pid: None,
 ) -> Throughput:
-    """Run an engine on the input that is in Kafka already."""
+    """Run an engine on the input that is in Kafka already.
+
+    Args:
+        engine: which one.
+        run: this start of it.
+        recount: of the input.
+        broker_pid: process of the broker.
+        seconds_max: after so long the engine is stopped, and judged by what it did until then.
+        on_first: called with the engine's process id when its first scores are there.
+    """
     if engine.limit:
         return _measure_limit(engine, run)
     with started(engine, run) as child:
         begun_s = time.time()
-        with Meter(child.pid) as meter, Meter(broker_pid) as brokers:
-            followed = _Following(engine, run, recount).until(child, begun_s + seconds_max)
+        with Others() as others, Meter(child.pid) as meter, Meter(broker_pid) as brokers:
+            followed = _Following(engine, run, recount, on_first).until(
+                child, begun_s + seconds_max
+            )
         scores, readable_s = followed.scores, followed.readable_s
     verdict = recount.judge(scores)
     at_ms, covered = recount.progress(scores)
@@ -142,6 +161,7 @@ def measure(
         warm_cpu_us=meter.between(warm_s, end_s) / warm_events * 1e6,
         broker_cpu_us=brokers.between(begun_s, end_s) / verdict.processed * 1e6,
         peak_mb=meter.peak / (1 << 20),
+        others_cores=others.cores,
         complete=followed.complete,
         complaint=verdict.complaint(complete=followed.complete),
     )
@@ -150,7 +170,10 @@ def measure(
 class _Following:
     """Waits for an engine's scores without taking its time: only ends are asked for."""
 
-    def __init__(self, engine: Engine, run: Run, recount: Recount) -> None:
+    def __init__(
+        self, engine: Engine, run: Run, recount: Recount, on_first: Callable[[int], None]
+    ) -> None:
+        self._on_first: Callable[[int], None] | None = on_first
         self._engine, self._run, self._recount = engine, run, recount
         self._waits_for = dict(recount.lasts) if engine.name == FULL else {}
         self._redis = Redis.from_url(run.redis_url)
@@ -168,6 +191,9 @@ class _Following:
                 raise EngineFailed(f"{self._engine.name} ended by itself: {last_line(child)}")
             self._look_into_redis()
             current = ends()
+            if any(current) and self._on_first is not None:
+                self._on_first(child.pid)
+                self._on_first = None
             if current != last or not any(current):
                 last, since_s = current, time.time()
             elif time.time() - since_s > QUIET_S and not self._waits_for:
@@ -211,7 +237,8 @@ def _measure_limit(engine: Engine, run: Run) -> Throughput:
     command, env = engine.launch(run)
     run.folder.mkdir(parents=True, exist_ok=True)
     wrapped = ["/usr/bin/env", *(f"{name}={value}" for name, value in env.items()), *command]
-    done = subprocess.run(wrapped, capture_output=True, text=True, check=True)
+    with Others() as others:
+        done = subprocess.run(wrapped, capture_output=True, text=True, check=True)
     told = json.loads(done.stdout)
     cpu_us = told["cpu_s"] / told["events"] * 1e6
     return Throughput(
@@ -223,6 +250,7 @@ def _measure_limit(engine: Engine, run: Run) -> Throughput:
         warm_cpu_us=cpu_us,
         broker_cpu_us=0.0,
         peak_mb=0.0,
+        others_cores=others.cores,
         complete=True,
         complaint="",
     )
