@@ -22,8 +22,11 @@ SESSION_S = 12.0
 """A worker that is frozen for longer has lost its partitions."""
 
 
-def _running(world: World) -> Slot | None:
+def _running(world: World, reached: str | None = None) -> Slot | None:
+    """A worker that runs and, if asked for, has reached a moment of its life."""
     slots = [slot for slot in world.slots if slot.running and not slot.paused]
+    if reached is not None:
+        slots = [slot for slot in slots if reached in slot.reached]
     return world.rng.choice(slots) if slots else None
 
 
@@ -69,7 +72,7 @@ def strand_worker(world: World) -> str | None:
 
     When it wakes up, its partitions are another's; its commit or write must not count.
     """
-    slot = _running(world)
+    slot = _running(world, "recovered")
     if slot is None or world.broker_busy or world.redis_busy:
         return None
     with contextlib.suppress(client.RedisError):

@@ -41,7 +41,7 @@ class Slot:
         self.wanted = self.paused = False
         self.expected: str | None = None
         self.reached: set[str] = set()
-        self.asked_s = 0.0
+        self.asked_s = self.paused_s = 0.0
         self.started_s = 0.0
         self.restart_s = 0.0
         self._read = self._lines = 0
@@ -54,6 +54,8 @@ class Slot:
         return self._child is not None and self._child.running
 
     def start(self) -> None:
+        # What the last process wrote at its end is not this one's.
+        self._read = self.log.stat().st_size if self.log.exists() else 0
         self._child = Child(self.name, self._argv, self.log)
         self.expected, self.paused, self.reached = None, False, set()
         self.started_s = time.monotonic()
@@ -74,7 +76,7 @@ class Slot:
     def pause(self) -> None:
         if self._child is not None and self.running:
             self._child.pause()
-            self.paused = True
+            self.paused, self.paused_s = True, time.monotonic()
 
     def resume(self) -> None:
         if self._child is not None and self.paused:

@@ -16,6 +16,8 @@ from tests.servers.kafka import Kafka
 from tests.servers.redis import Redis
 
 SLOTS = 4
+ZOMBIE_S = 10.0
+"""Who is frozen for so long is about to lose its partitions, or has."""
 
 
 class World:
@@ -100,6 +102,8 @@ class World:
                 self.crashes.append(f"{slot.name} did not stop within {STOP_S_MAX:.0f} s")
                 slot.kill()
             for moment in sorted(slot.moments()):
+                if moment == "assigned":
+                    self._wake_zombies()
                 self._tempt(slot, moment)
         elif slot.wanted and time.monotonic() >= slot.restart_s:
             slot.start()
@@ -118,6 +122,14 @@ class World:
         # What ends by itself says so in one known sentence; all else is a bug.
         if "The worker stopped at" in words or "clv: " not in words:
             self.crashes.append(f"{slot.name}, status {status}: {words[-300:]}")
+
+    def _wake_zombies(self) -> None:
+        """The worst instant to wake up is the one at which a successor takes over."""
+        for slot in self.slots:
+            frozen_s = time.monotonic() - slot.paused_s
+            if slot.paused and frozen_s > ZOMBIE_S and self.rng.random() < 0.5:
+                self.say(f"SIGCONT {slot.name}, as another one takes over from it")
+                slot.resume()
 
     def _tempt(self, slot: Slot, moment: str) -> None:
         """Races show in the seconds after a start, an assignment, a recovery."""
