@@ -1,14 +1,19 @@
 """Reading one partition of a changelog from its start to its end."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
+from streams.transport.transaction import answering
+
 FETCH_BYTES_MAX = 8 << 20
 RECORDS_MAX = 20_000
 POLL_MS = 500
+SILENCE_S_MAX = 60.0
+"""After so long without a record the lane begins afresh, and says so."""
 
 
 class DamagedChangelog(Exception):
@@ -38,6 +43,9 @@ async def read_changelog(
 
     Returns:
         The offset of the last record applied; -1 when there is none.
+
+    Raises:
+        KafkaError: it could not be read to its end.
     """
     tp = TopicPartition(topic, partition)
     consumer = AIOKafkaConsumer(
@@ -50,17 +58,19 @@ async def read_changelog(
         fetch_max_wait_ms=100,
     )
     try:
-        await consumer.start()
-        consumer.assign([tp])
-        await consumer.seek_to_beginning(tp)
-        end = (await consumer.end_offsets([tp]))[tp]
-        last = -1
-        while await consumer.position(tp) < end:
-            fetched = await consumer.getmany(tp, timeout_ms=POLL_MS, max_records=RECORDS_MAX)
-            records = fetched.get(tp)
-            if records:
-                apply(records, end - records[-1].offset - 1)
-                last = records[-1].offset
+        async with answering("go on with a changelog", SILENCE_S_MAX) as limit:
+            await consumer.start()
+            consumer.assign([tp])
+            await consumer.seek_to_beginning(tp)
+            end = (await consumer.end_offsets([tp]))[tp]
+            last = -1
+            while await consumer.position(tp) < end:
+                fetched = await consumer.getmany(tp, timeout_ms=POLL_MS, max_records=RECORDS_MAX)
+                records = fetched.get(tp)
+                if records:
+                    apply(records, end - records[-1].offset - 1)
+                    last = records[-1].offset
+                    limit.reschedule(asyncio.get_running_loop().time() + SILENCE_S_MAX)
         return last
     finally:
         await consumer.stop()

@@ -1,7 +1,8 @@
 """One transactional producer for one partition number: outputs, changelog and offsets together."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
@@ -11,9 +12,9 @@ from aiokafka.errors import (
     InvalidTimestampError,
     InvalidTopicError,
     KafkaError,
+    KafkaTimeoutError,
     MessageSizeTooLargeError,
     ProducerFenced,
-    RecordListTooLargeError,
     TopicAuthorizationFailedError,
     TransactionalIdAuthorizationFailed,
     UnsupportedCodecError,
@@ -29,6 +30,10 @@ BATCH_BYTES_MAX = 1 << 20
 TRANSACTION_TIMEOUT_MS = 30_000
 """After so long the broker aborts a transaction that nobody ends."""
 
+ANSWER_S_MAX = 60.0
+"""aiokafka repeats for ever what a broker cannot do yet, often in silence. After so long the lane
+begins afresh, and says so. The broker has given the transaction up by then."""
+
 CLOSE_S_MAX = 3.0
 
 FATAL = (
@@ -37,7 +42,6 @@ FATAL = (
     TopicAuthorizationFailedError,
     GroupAuthorizationFailedError,
     MessageSizeTooLargeError,
-    RecordListTooLargeError,
     InvalidTimestampError,
     InvalidTopicError,
     UnsupportedVersionError,
@@ -72,7 +76,8 @@ class Transactions:
 
     async def open(self) -> None:
         """Fence the last owner."""
-        await self._producer.start()
+        async with answering("give out a producer id", ANSWER_S_MAX):
+            await self._producer.start()
 
     async def close(self) -> None:
         """Leave an open transaction to the next owner, or to the broker's timeout."""
@@ -92,6 +97,12 @@ class Transactions:
         Raises:
             KafkaError: it is unknown whether it was committed. The caller takes over afresh.
         """
+        async with answering("end a transaction", ANSWER_S_MAX):
+            return await self._commit(outputs, offsets)
+
+    async def _commit(
+        self, outputs: Iterable[Output], offsets: Mapping[TopicPartition, int]
+    ) -> dict[tuple[str, int], int]:
         producer = self._producer
         await producer.begin_transaction()
         sent: dict[tuple[str, int], list[tuple[asyncio.Future[Any], int]]] = {}
@@ -133,7 +144,23 @@ class Transactions:
         batch.close()
         count = batch.record_count()
         future = await self._producer.send_batch(batch, output.topic, partition=output.partition)
+        # The first failure of a transaction is raised; of the others asyncio need not complain.
+        future.add_done_callback(lambda done: done.cancelled() or done.exception())
         return future, count
+
+
+@asynccontextmanager
+async def answering(what: str, seconds_max: float) -> AsyncIterator[asyncio.Timeout]:
+    """A limit to waiting for Kafka.
+
+    Raises:
+        KafkaTimeoutError: Kafka did not do it in time.
+    """
+    try:
+        async with asyncio.timeout(seconds_max) as limit:
+            yield limit
+    except TimeoutError as error:
+        raise KafkaTimeoutError(f"Kafka did not {what} within {seconds_max:g} s") from error
 
 
 def is_passing(error: BaseException) -> bool:
