@@ -15,10 +15,10 @@ import numpy as np
 
 from bench import broker
 from bench.lineup import FULL, Engine, Run
-from bench.metering import Others
 from bench.observing import Seen
 from bench.pacing import Pace
 from bench.purchases import PARTITIONS, TOPIC, Purchases
+from bench.quiet import Others
 from bench.recount import Floats, Recount, Scores
 from bench.throughput import EngineFailed, last_line, read_scores, started
 from streams.embedded.child import Child

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-_TICK_S = 1.0 / os.sysconf("SC_CLK_TCK")
+TICK_S = 1.0 / os.sysconf("SC_CLK_TCK")
 _SAMPLE_S = 0.1
 
 
@@ -36,7 +36,7 @@ def cpu_seconds(pid: int) -> float:
             continue
         # Fields 14 to 17: utime, stime, cutime, cstime; the name in field 2 may hold spaces.
         ticks += sum(map(int, stat.rpartition(")")[2].split()[11:15]))
-    return ticks * _TICK_S
+    return ticks * TICK_S
 
 
 def peak_bytes(pid: int) -> int:
@@ -51,32 +51,6 @@ def peak_bytes(pid: int) -> int:
             if line.startswith("VmHWM:"):
                 total += int(line.split()[1]) << 10
     return total
-
-
-class Others:
-    """How much of the machine everybody else uses meanwhile: figures are worth what it is low.
-
-    Attributes:
-        cores: used by processes that are not this one's descendants, known at the end.
-    """
-
-    def __enter__(self) -> Self:
-        self.cores = 0.0
-        self._begun_s = time.monotonic()
-        self._busy_s, self._own_s = _busy_seconds(), cpu_seconds(os.getpid())
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        busy_s = _busy_seconds() - self._busy_s
-        own_s = cpu_seconds(os.getpid()) - self._own_s
-        self.cores = max(0.0, busy_s - own_s) / (time.monotonic() - self._begun_s)
-
-
-def _busy_seconds() -> float:
-    """CPU time of the whole machine, idling and waiting left out."""
-    fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]
-    user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, fields)
-    return (user + nice + system + irq + softirq + steal) * _TICK_S
 
 
 @dataclass

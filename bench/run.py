@@ -8,10 +8,11 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-from bench import broker, latency, peers, plot, profiling, purchases, tables, throughput
+from bench import broker, latency, peers, plot, profiling, purchases, quiet, tables, throughput
 from bench.floors import floors as floors_of_steps
 from bench.latency import Latency
 from bench.lineup import FULL, LINEUP, Engine, Run
@@ -39,6 +40,13 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
     add("--rates", default="1000,10000,30000", help="events/s at which latency is measured; or 0")
     add("--latency-seconds", type=float, default=20.0)
     add("--latency-rounds", type=int, default=1)
+    add(
+        "--patience",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="wait so long for a quiet machine before each run, and repeat what was disturbed",
+    )
     add("--seed", type=int, default=1)
     add("--json", type=Path, metavar="FILE", help="where to write all figures")
     add("--plot", type=Path, metavar="FILE", help="where to draw them")
@@ -80,18 +88,23 @@ class Bench:
     def throughput(self, engines: Sequence[Engine]) -> Iterator[Throughput]:
         """All engines in turns."""
         recount = self.fill()
+
+        def attempt(engine: Engine) -> Throughput:
+            run = self.run(engine, "throughput")
+            try:
+                return throughput.measure(
+                    engine,
+                    run,
+                    recount,
+                    broker_pid=self.kafka.child.pid,
+                    seconds_max=self._chosen.seconds_max,
+                )
+            except EngineFailed as failure:
+                return Throughput.none(engine.name, str(failure))
+
         for _ in range(self._chosen.rounds):
             for engine in engines:
-                try:
-                    yield throughput.measure(
-                        engine,
-                        self.run(engine, "throughput"),
-                        recount,
-                        broker_pid=self.kafka.child.pid,
-                        seconds_max=self._chosen.seconds_max,
-                    )
-                except EngineFailed as failure:
-                    yield Throughput.none(engine.name, str(failure))
+                yield quiet.undisturbed(partial(attempt, engine), self._chosen.patience)
 
     def profile(self, target: Path) -> str:
         """Our worker's steps, as a table; py-spy's samples go to a file."""
@@ -118,23 +131,28 @@ class Bench:
     ) -> Iterator[Latency]:
         """All engines in turns, at each rate that they can keep up with."""
         chosen = self._chosen
+
+        def attempt(engine: Engine, rate: int, seed: int) -> Latency:
+            run = self.run(engine, "latency")
+            try:
+                return latency.measure(
+                    engine,
+                    run,
+                    rate=rate,
+                    seconds=chosen.latency_seconds,
+                    customers=chosen.customers,
+                    seed=seed,
+                )
+            except EngineFailed as failure:
+                return Latency.none(engine.name, rate, str(failure))
+
         for rate in filter(None, map(int, chosen.rates.split(","))):
             for number in range(chosen.latency_rounds):
                 for engine in engines:
                     per_s = tables.middle(reached, engine.name, lambda r: r.warm_per_s)
-                    if engine.limit or (reached and rate > SPARE * per_s):
-                        continue
-                    try:
-                        yield latency.measure(
-                            engine,
-                            self.run(engine, "latency"),
-                            rate=rate,
-                            seconds=chosen.latency_seconds,
-                            customers=chosen.customers,
-                            seed=chosen.seed + number,
-                        )
-                    except EngineFailed as failure:
-                        yield Latency.none(engine.name, rate, str(failure))
+                    if not engine.limit and (not reached or rate <= SPARE * per_s):
+                        seeded = partial(attempt, engine, rate, chosen.seed + number)
+                        yield quiet.undisturbed(seeded, chosen.patience)
 
 
 @contextmanager

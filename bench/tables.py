@@ -6,12 +6,10 @@ from statistics import median
 
 from bench.latency import Latency
 from bench.lineup import FULL, LINEUP, SMALL
+from bench.quiet import DISTURBED_CORES
 from bench.throughput import Throughput
 
 TOO_SLOW_MS = 10_000.0
-
-DISTURBED_CORES = 0.15
-"""Used by others: then a figure says as much of them as of the engine."""
 
 
 def in_order(names: set[str]) -> list[str]:
@@ -63,7 +61,7 @@ def _ratio(ours_per_s: float, per_s: float, name: str) -> str:
 def _result(rounds: Sequence[Throughput]) -> str:
     complaints = [result.complaint for result in rounds if result.complaint]
     if complaints:
-        return complaints[0]
+        return complaints[0].partition(", such as")[0]
     worst = max(result.others_cores for result in rounds)
     if worst > DISTURBED_CORES:
         return f"right; disturbed, others used {worst:.1f} cores"

@@ -14,8 +14,9 @@ from redis import Redis
 
 from bench import broker
 from bench.lineup import FULL, OUR_SCORES, Engine, Run, full_settings
-from bench.metering import Meter, Others
+from bench.metering import Meter
 from bench.purchases import TOPIC
+from bench.quiet import Others
 from bench.recount import Recount, Scores
 from streams.embedded.child import Child
 
