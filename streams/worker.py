@@ -68,9 +68,9 @@ async def run(
             return
         app = create_app(settings, policy, metrics, redis, readiness)
         readiness.watch(app)
-        await app.start()
-        started(app)
-        await _work(app, settings, metrics, stop)
+        if await _start(app, stop):
+            started(app)
+            await _work(app, settings, metrics, stop)
     finally:
         await redis.close()
         status.close()
@@ -91,6 +91,19 @@ async def _wait_for(attempt: Callable[[], Awaitable[object]], stop: asyncio.Even
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), wait_s)
         wait_s = min(2 * wait_s, RETRY_S_MAX)
+    return False
+
+
+async def _start(app: LaneApp, stop: asyncio.Event) -> bool:
+    """Start the app; False where the worker was told to stop before Kafka answered."""
+    starting: asyncio.Task[Any] = asyncio.create_task(app.start())
+    stopping: asyncio.Task[Any] = asyncio.create_task(stop.wait())
+    await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if starting.done():
+        starting.result()
+        return True
+    starting.cancel()
     return False
 
 

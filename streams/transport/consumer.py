@@ -43,6 +43,7 @@ HEED_S = 1.0
 ASK_S = 0.5
 """How often the group is asked something again that its coordinator did not answer."""
 
+RETRY_S = 1.0
 DRAIN_S_MAX = 15.0
 """How long a rebalance waits for a batch in flight; well below the rebalance timeout."""
 
@@ -88,7 +89,15 @@ class LaneConsumer(InertConsumer):
             rebalance_timeout_ms=REBALANCE_TIMEOUT_MS,
             max_poll_interval_ms=NEVER_MS,
         )
-        await self._kafka.start()
+        while True:  # Kafka was there when the topics were verified, and may be away again
+            try:
+                await self._kafka.start()
+                break
+            except (
+                aiokafka.errors.KafkaConnectionError
+            ) as away:  # it was there when the topics were verified
+                log.warning("%s (tries again in %.1f s)", away, RETRY_S)
+                await asyncio.sleep(RETRY_S)
         self._heeding = asyncio.create_task(self._heed())
 
     async def on_stop(self) -> None:

@@ -191,7 +191,7 @@ class ReportedMetrics:
     """Reports like a lane: each committed batch once."""
 
     def __init__(self, metrics: Metrics) -> None:
-        self._report = Report(metrics, 0)
+        self._report = Report(metrics, 0, wall_clock=False)
         self._mark = -1
 
     async def open(self) -> None: ...
