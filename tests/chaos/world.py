@@ -16,6 +16,8 @@ from tests.servers.kafka import Kafka
 from tests.servers.redis import Redis
 
 SLOTS = 4
+REFUSED = "RecordListTooLargeError"
+"""What a worker rightly ends with when a send is refused that no repetition will help."""
 ZOMBIE_S = 10.0
 """Who is frozen for so long is about to lose its partitions, or has."""
 
@@ -120,7 +122,8 @@ class World:
         self.say(f"{slot.name} ended with status {status}: {words}")
         self.exits[f"status {status}: {words[-200:]}"] += 1
         # What ends by itself says so in one known sentence; all else is a bug.
-        if "The worker stopped at" in words or "clv: " not in words:
+        refused = REFUSED in words and self.faults["refuse sends"]
+        if ("The worker stopped at" in words and not refused) or "clv: " not in words:
             self.crashes.append(f"{slot.name}, status {status}: {words[-300:]}")
 
     def _wake_zombies(self) -> None:
