@@ -19,6 +19,7 @@ from sinks.record import NO_HEADERS, Output, Record
 from sinks.redis import RedisScores, Scored
 from sinks.sink import Committed
 from sinks.topics import OutputTopics
+from streams import progress
 from streams.dead_letters import DeadLetterLimit, dead_letter
 from streams.follower import Follower
 from streams.intake import Intake, take_in
@@ -30,9 +31,6 @@ from streams.transport.app import LaneApp
 from streams.transport.batch import Batch
 from streams.transport.changelog import DamagedChangelog
 from streams.transport.lane import Lane
-
-TIME_KEY = b""
-"""Key of the changelog record that holds the time which the partition has reached."""
 
 DUE_MAX = 5_000
 """Customers whose deadlines are applied in one transaction."""
@@ -95,9 +93,18 @@ class Scorekeeper:
             self._unwritten.update(r.key for r in records if r.offset > self._reflected)
         self._report.recovering(len(records), remaining)
 
+    def offsets(self) -> dict[str, int]:
+        """By input topic, the next offset to apply, as the changelog has it."""
+        return self._progress().offsets
+
+    def _progress(self) -> progress.Progress:
+        stored = self._table.get(progress.KEY)
+        return progress.Progress() if stored is None else progress.decode(stored)
+
     async def begin(self, mark: int) -> None:
         """Rebuild deadlines and gauges, and bring Redis up to the changelog."""
-        self.now_ms = int(self._table.pop(TIME_KEY, b"0"))
+        self.now_ms = self._progress().now_ms
+        self._table.pop(progress.KEY, None)
         self._mark = mark
         summaries = [self._summary(*item) for item in self._table.items()]
         for customer, summary in zip(self._table, summaries, strict=True):
@@ -170,7 +177,9 @@ class Scorekeeper:
         # NamedTuple's own constructor is a Python function: it would cost as much as a decode.
         new, rest = tuple.__new__, (NO_HEADERS, None)
         states = [new(Record, (*item, *rest)) for item in result.states.items()]
-        states.append(Record(TIME_KEY, b"%d" % result.now_ms))
+        offsets = {tp.topic: at for tp, at in (self._lane.applied | batch.offsets).items()}
+        reached = progress.Progress(result.now_ms, offsets)
+        states.append(Record(progress.KEY, progress.encode(reached)))
         outputs.append(Output(shared.changelog, number, states))
         last = await batch.commit(outputs)
         self._prior, self._mark = self._mark, last[shared.changelog, number]

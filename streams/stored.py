@@ -2,21 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 from models.events import BadEvent, Decoder, Event
 from models.policy import Policy
 from models.rules import rules_of
 from models.state import State
 from models.step import step
-from streams import topics
+from streams import progress, topics
 from streams.intake import in_order
 from streams.placement import partition_of
 from streams.reading import read_to_end
 from streams.settings import Settings
-
-TIME_KEY: Final = b""
-"""Under an empty key a partition keeps what time it has reached: that is no customer."""
 
 Told = Callable[[str, int, int], None]
 """Called with a topic, how many of its offsets have been passed, and how many there are."""
@@ -57,8 +54,8 @@ async def read_states(
     async for records in read_to_end(settings, name, numbers, _of(told, name)):
         for record in records:
             key, value = record.key, record.value
-            if key == TIME_KEY:
-                found.reached_ms = max(found.reached_ms, int(value or 0))
+            if key == progress.KEY:
+                found.reached_ms = max(found.reached_ms, progress.decode(value).now_ms)
             elif customer is not None and key != customer:
                 continue
             elif value:

@@ -43,6 +43,10 @@ class Keeper(Protocol):
     def restore(self, records: list[Any], remaining: int) -> None:
         """Take committed changelog records, oldest first, into the table; `remaining` are left."""
 
+    def offsets(self) -> Mapping[str, int]:
+        """By input topic, the next offset as the changelog that was read has it; none: unknown."""
+        ...
+
     async def begin(self, mark: int) -> None:
         """The table is whole and reflects the changelog up to offset `mark`."""
 

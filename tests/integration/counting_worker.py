@@ -30,6 +30,9 @@ class Counts:
     def is_due(self) -> bool:
         return False
 
+    def offsets(self) -> dict[str, int]:
+        return {}
+
     def restore(self, records: list[Any], remaining: int) -> None:
         self.table.update((record.key, record.value) for record in records)
 

@@ -9,6 +9,7 @@ import orjson
 import pytest
 import redis
 from aiokafka.errors import KafkaError
+from aiokafka.structs import TopicPartition
 
 from models.events import Decoder
 from models.policy import Policy
@@ -16,11 +17,11 @@ from sinks.metrics import Metrics
 from sinks.record import Output
 from sinks.redis import RedisScores
 from sinks.topics import OutputTopics
+from streams import progress, ticks
 from streams import scorekeeper as module
-from streams import ticks
 from streams.dead_letters import DeadLetterLimit
 from streams.readiness import Readiness
-from streams.scorekeeper import TIME_KEY, Scorekeeper, Shared
+from streams.scorekeeper import Scorekeeper, Shared
 from streams.topics import DEAD_LETTERS, PURCHASES, TIER_CHANGES
 from streams.transport.changelog import DamagedChangelog
 from tests.streams.test_intake import NOON_MS, PARTITIONS, record, residents
@@ -78,7 +79,7 @@ class Partition:
 
     async def keeper(self) -> Scorekeeper:
         """A new owner."""
-        lane: Any = SimpleNamespace(number=NUMBER, has_applied=self._has_applied)
+        lane: Any = SimpleNamespace(number=NUMBER, applied={}, has_applied=self._has_applied)
         keeper = Scorekeeper(self.shared, lane, {})
         await keeper.prepare()
         if self.changelog:
@@ -92,7 +93,12 @@ class Partition:
     def batch(self, **records: list[Any]) -> Any:
         """Records by topic, as a lane hands them to the agent."""
         return SimpleNamespace(
-            records={f"clv.{name}": chunk for name, chunk in records.items()}, commit=self.commit
+            records={f"clv.{name}": chunk for name, chunk in records.items()},
+            offsets={
+                TopicPartition(f"clv.{name}", NUMBER): chunk[-1].offset + 1
+                for name, chunk in records.items()
+            },
+            commit=self.commit,
         )
 
     async def work(self, keeper: Scorekeeper, batch: Any) -> None:
@@ -137,7 +143,7 @@ async def test_a_batch_is_one_transaction_and_then_in_redis(
     batch = partition.batch(purchases=[purchase(0, ANN), purchase(1, stranger), rubbish])
     await partition.work(keeper, batch)
     await keeper.settled()
-    assert [one.key for one in partition.changelog] == [ANN.encode(), TIME_KEY]
+    assert [one.key for one in partition.changelog] == [ANN.encode(), progress.KEY]
     assert [one.key for one in partition.outputs[PURCHASES]] == [stranger.encode()]
     assert len(partition.outputs[DEAD_LETTERS]) == 1
     with redis.Redis.from_url(redis_url) as reader:
@@ -234,7 +240,7 @@ async def test_more_than_one_batch_may_take_is_left_to_the_next(
         batches += 1
         await partition.work(keeper, partition.batch())
     assert batches == 3
-    silent = [one.key for one in partition.changelog[written:] if one.key != TIME_KEY]
+    silent = [one.key for one in partition.changelog[written:] if one.key != progress.KEY]
     assert sorted(silent) == sorted([ANN.encode(), BEA.encode()])
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from models.events import Event, Kind
 from models.state import State, encode
-from streams import kafka, topics
+from streams import kafka, progress, topics
+from streams.progress import Progress
 
 pytestmark = pytest.mark.kafka
 
@@ -50,10 +51,14 @@ def test_the_state_hash_is_of_the_newest_values(clv, named_settings):
     place = {"kafka_bootstrap": named_settings.kafka_bootstrap}
     hashes = []
     for group, records in {
-        "hash-a": [(b"1", encoded(20_000)), (b"2", encoded(20_001)), (b"", b"time")],
+        "hash-a": [
+            (b"1", encoded(20_000)),
+            (b"2", encoded(20_001)),
+            (progress.KEY, progress.encode(Progress(1))),
+        ],
         "hash-b": [
             (b"2", encoded(20_001)),
-            (b"", b"another time"),
+            (progress.KEY, progress.encode(Progress(2))),
             (b"1", encoded(19_999)),
             (b"3", encoded(20_000)),
             (b"1", encoded(20_000)),

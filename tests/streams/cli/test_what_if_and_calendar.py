@@ -8,7 +8,7 @@ import pytest
 
 from models.events import Event
 from models.policy import Policy
-from streams import kafka, topics
+from streams import kafka, progress, topics
 from streams.placement import partition_of
 from tests.models.shop import DAY_MS, Partition
 
@@ -63,8 +63,8 @@ async def store(settings, played):
             topic = f"{GROUP}-state-changelog"
             await producer.send_and_wait(topic, state, key=customer, partition=number)
         for number in range(PARTITIONS):
-            reached = b"%d" % played.now_ms
-            await producer.send_and_wait(topic, reached, key=b"", partition=number)
+            reached = progress.encode(progress.Progress(played.now_ms))
+            await producer.send_and_wait(topic, reached, key=progress.KEY, partition=number)
         for event in EVENTS:
             value = {
                 "id": event.id,

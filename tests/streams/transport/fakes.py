@@ -152,6 +152,9 @@ class Counts:
     def is_due(self) -> bool:
         return False
 
+    def offsets(self) -> dict[str, int]:
+        return {}
+
     def restore(self, records: list[Any], remaining: int) -> None:
         self.table.update((one.key, one.value) for one in records)
 

@@ -261,3 +261,17 @@ async def test_everything_before_an_end_is_applied_or_not(broker: Broker) -> Non
         assert lane.has_applied({"in": 4})
         assert lane.progress("in") == (0, 0)
     await lane.close()
+
+
+async def test_the_changelog_outranks_what_the_group_still_tells(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The broker applies a transaction's offsets a moment after its marker."""
+    broker.publish(IN, 5)
+    broker.committed[IN] = 1
+    monkeypatch.setattr(Counts, "offsets", lambda _self: {IN.topic: 3})
+    agent, (lane, _) = Agent(broker), new_lane(broker)
+    lane.start()
+    await until(lambda: len(agent.applied) == 2)
+    assert [offset for _, offset in agent.applied] == [3, 4]
+    await lane.close()
