@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 from typing import Final, Literal
 
 QUIET: Final = {
-    "aiokafka": logging.ERROR,  # it tells of each retry; lanes say what comes of it
-    "aiokafka.consumer.group_coordinator": logging.CRITICAL,  # each look for its coordinator
+    "aiokafka": logging.CRITICAL,  # fifty lines a second while Kafka is away; lanes tell it once
     "faust": logging.WARNING,
     "mode": logging.WARNING,
     "streams.transport.app": logging.WARNING,  # Faust logs services under the name of our app

@@ -21,12 +21,17 @@ def worker() -> None:
     settings = Settings.load()
     _tame_garbage_collection()
     logs.set_up(settings.log_format)
+    asyncio.run(_run(settings))
+
+
+async def _run(settings: Settings) -> None:
     try:
-        asyncio.run(run(settings))
+        await run(settings)
     except Complaint as complaint:
         for sentence in str(complaint).splitlines():
             sys.stderr.write(f"clv: {sentence}\n")
-        # Whatever still runs must not commit: no orderly end for what is not in order.
+        # Whatever still runs must not commit: no orderly end for what is not in order, and no
+        # tracebacks of what is torn down.
         sys.stderr.flush()
         os._exit(complaint.status)
 

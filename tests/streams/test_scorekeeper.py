@@ -97,6 +97,7 @@ class Partition:
             offsets={
                 TopicPartition(f"clv.{name}", NUMBER): chunk[-1].offset + 1
                 for name, chunk in records.items()
+                if name != "clock"
             },
             commit=self.commit,
         )
