@@ -33,7 +33,7 @@ EVENTS: Final = 500
 CUSTOMERS: Final = 1_500
 KNOWN_EVENTS: Final = 12_000
 END_MS: Final = 1_772_357_400_000
-REPEATS: Final = 60
+REPEATS: Final = 120
 
 _NUMBERS: Final = struct.Struct("<5q")
 
