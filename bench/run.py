@@ -221,6 +221,7 @@ def measure(chosen: argparse.Namespace, engines: Sequence[Engine]) -> bool:
             "throughput": [speed.to_json() for speed in speeds],
             "latency": [delay.to_json() for delay in delays],
         }  # fmt: skip
+        chosen.json.parent.mkdir(parents=True, exist_ok=True)
         chosen.json.write_text(json.dumps(document, indent=1))
     if chosen.plot:
         plot.draw(speeds, delays, chosen.plot)

@@ -1,12 +1,13 @@
 """One engine works off the whole input; how fast, at what cost, and whether it is right."""
 
 import json
+import re
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import Self
+from typing import Final, Self
 
 import numpy as np
 import orjson
@@ -221,7 +222,12 @@ class _Following:
 
 def last_line(child: Child) -> str:
     """What an engine said last."""
-    return next((line for line in reversed(child.tail().splitlines()) if line.strip()), "nothing")
+    lines = [line for line in child.tail().splitlines() if line.strip()]
+    errors = [line for line in lines if _ERROR.match(line)]
+    return (errors or lines or ["nothing"])[-1]
+
+
+_ERROR: Final = re.compile(r"(\w+\.)*\w*(Error|Exception|Fenced)\b|.*\bERROR\b")
 
 
 def read_scores(engine: Engine, run: Run) -> Scores:
