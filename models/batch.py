@@ -133,19 +133,23 @@ class Batch:
         as_of_ms = max(now_ms, at_ms, before_ms)
         silent = customer.fact_row
         engagement = event.kind == _ENGAGEMENT
-        if silent == NONE and not engagement and 0 < state.deadline_s * MS_PER_S <= as_of_ms:
-            silent = self.facts.add(state)
+        if silent == NONE:
+            # The facts of the silence are those before the event. An engagement adds nothing to
+            # what is valued, so one row serves before and after it; but it may be what makes the
+            # state forget a day that still counted while the customer was silent.
+            if engagement:
+                customer.fact_row = self.facts.add(state)
+                silent = customer.fact_row if before_ms else NONE
+            elif 0 < state.deadline_s * MS_PER_S <= as_of_ms:
+                silent = self.facts.add(state)
         rules = self.rules
         outcome = state.apply(event, rules.days.day(at_ms), rules.policy.retention_days)
         if outcome is _DUPLICATE:
             return outcome
         state.revision += 1
         self.now_ms = now_ms
-        # An engagement moves none of the facts that are valued: the silence goes on through it.
-        if not engagement or customer.fact_row == NONE:
+        if not engagement:
             customer.fact_row = self.facts.add(state)
-            if engagement and before_ms:
-                silent = customer.fact_row
         self._add(customer, event, as_of_ms, silent if before_ms < as_of_ms else NONE)
         return outcome
 

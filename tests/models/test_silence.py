@@ -23,6 +23,7 @@ from tests.models.shop import (
     purchase,
     purchase_histories,
     refund,
+    visit,
 )
 
 SILENT_DAYS = 600  # longer than any window, so that everyone falls as far as silence leads
@@ -86,6 +87,26 @@ def test_a_refund_that_leaves_the_window_lifts_the_tier_again(by: str) -> None:
     ]
     found = [change for change in partition.crossed("tier") if change.cause != "purchase"]
     same(found, [change for change in truth if change.cause != "purchase"])
+
+
+@pytest.mark.parametrize("horizon_days", [30.0, 365.0])
+def test_an_engagement_does_not_make_a_silence_forget_what_counted_in_it(
+    horizon_days: float,
+) -> None:
+    """The visit ends a long silence, and is what pushes the first purchase out of the state."""
+    policy = Policy(
+        horizon_days=horizon_days,
+        tiers=(("bronze", 0), ("silver", 3_000), ("gold", 8_000), ("platinum", 16_000)),
+        hysteresis=0.0,
+    )
+    # 2020 is a leap year: on day 366 the bucket of day 0 is given up.
+    events = [purchase(0, 0, 5_764), purchase(1, 150, 556), purchase(2, 257, 0), visit(3, 366)]
+    partition = Partition(policy)
+    for event in events:
+        partition.one(event)
+    truth = [c for c in scanned(policy, events, events[-1].at_ms) if c.kind == "tier"]
+    assert truth[-1][1:4] == ("silver", "bronze", "silence")
+    same(partition.crossed("tier"), truth)
 
 
 def tick_until(partition: Partition, end_ms: int, data: st.DataObject, number: int) -> None:
