@@ -5,7 +5,7 @@ and clicks every day, in large amounts, grow beyond 8 KiB. Here a bucket costs a
 bytes and a few bits: 366 days of both kinds take 6 KiB.
 """
 
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 import numpy as np
@@ -42,6 +42,7 @@ class _Packed(Summary, array_like=True, gc=False):
     engagement_ids: bytes = b""
     last_event_id: str = ""
     silent_s: int = 0
+    chance_bp: int = -1
 
 
 _decode_packed = msgspec.msgpack.Decoder(_Packed).decode
@@ -84,21 +85,21 @@ def unpack(data: bytes, kind: type[_FactsT]) -> _FactsT:
     Raises:
         msgspec.DecodeError: the bytes are no packed state.
     """
-    packed = _decode_packed(data)
-    fields = msgspec.structs.asdict(packed)
-    last_old, old = packed.old_days
-    return kind(
-        **fields
-        | {
-            "version": packed.version - PACKED,
-            "old_days": (last_old - _ages(old)).tolist(),
-            "purchase_gaps": _gaps(packed.purchase_gaps),
-            "purchase_orders": np.frombuffer(packed.purchase_orders, _NUMBER).tolist(),
-            "purchase_net_minor": np.frombuffer(packed.purchase_net_minor, _MONEY).tolist(),
-            "engagement_gaps": _gaps(packed.engagement_gaps),
-            "engagement_day_counts": np.frombuffer(packed.engagement_day_counts, _NUMBER).tolist(),
-        }
-    )
+    return kind(**unpacked(msgspec.structs.asdict(_decode_packed(data))))
+
+
+def unpacked(fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a packed state, by name, with lists in place of bytes."""
+    last_old, old = fields["old_days"]
+    return fields | {
+        "version": fields["version"] - PACKED,
+        "old_days": (last_old - _ages(old)).tolist(),
+        "purchase_gaps": _gaps(fields["purchase_gaps"]),
+        "purchase_orders": np.frombuffer(fields["purchase_orders"], _NUMBER).tolist(),
+        "purchase_net_minor": np.frombuffer(fields["purchase_net_minor"], _MONEY).tolist(),
+        "engagement_gaps": _gaps(fields["engagement_gaps"]),
+        "engagement_day_counts": np.frombuffer(fields["engagement_day_counts"], _NUMBER).tolist(),
+    }
 
 
 def _bits(last: int, days: list[int]) -> bytes:

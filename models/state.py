@@ -17,6 +17,7 @@ import msgspec
 
 from models.facts import BUCKET_DAYS, TOTAL_MINOR_MAX, Facts, Outcome
 from models.facts_digest import facts_digest
+from models.older_states import version_1
 from models.packed import PACKED, is_long, pack, unpack
 from models.summary import Summary
 
@@ -34,7 +35,13 @@ __all__ = [
     "facts_digest",
 ]
 
-VERSION: Final = 1
+VERSION: Final = 2
+
+NOTHING: Final = -1
+"""No prediction is open, as there was no purchase yet where the window began."""
+
+NOT_BEGUN: Final = -2
+"""No prediction was ever made: the state was stored before predictions were judged."""
 
 # A msgpack array of 16 to 65,535 elements starts with 0xdc and its size in two bytes; the version,
 # a number below 128, is the byte after them. Source: msgpack specification, array 16, fixint.
@@ -60,9 +67,12 @@ class State(Facts, array_like=True, gc=False):
     Attributes:
         silent_s: epoch second of the last tier or churn change that silence caused, by which a
             late event that proves it wrong is told; 0 for none.
+        chance_bp: chance, in basis points, of a purchase in the window under way, as predicted
+            where the window began (`models.verdicts`); NOTHING or NOT_BEGUN for none.
     """
 
     silent_s: int = 0
+    chance_bp: int = NOTHING
 
 
 class _Head(msgspec.Struct, array_like=True):
@@ -77,8 +87,13 @@ _decode_head = msgspec.msgpack.Decoder(_Head).decode
 # Stands for a column of ones, as most are; that there are buckets at all, their last day says.
 _ALL_ONES: list[int] = []
 
+def _of_version_1(data: bytes) -> State:
+    # When its customer is touched next, judging begins: what went before was chosen by hindsight.
+    return _whole(State(**version_1(data), version=VERSION, chance_bp=NOT_BEGUN))
+
+
 # What makes a state of today of the bytes of an older version.
-_OLDER: dict[int, Callable[[bytes], State]] = {}
+_OLDER: dict[int, Callable[[bytes], State]] = {1: _of_version_1}
 
 
 def encode(state: State) -> bytes:
@@ -104,12 +119,7 @@ def decode(data: bytes) -> State:
         msgspec.DecodeError: the bytes are no state.
     """
     if data[_VERSION_AT : _VERSION_AT + 1] == _PLAIN:
-        state = _decode_state(data)
-        if not state.purchase_orders and state.purchase_last_day:
-            state.purchase_orders = [1] * (len(state.purchase_gaps) + 1)
-        if not state.engagement_day_counts and state.engagement_last_day:
-            state.engagement_day_counts = [1] * (len(state.engagement_gaps) + 1)
-        return state
+        return _whole(_decode_state(data))
     version = _decode_head(data).version
     if version == VERSION + PACKED:
         return unpack(data, State)
@@ -117,6 +127,15 @@ def decode(data: bytes) -> State:
     if version in _OLDER:
         return _OLDER[version](data)
     raise UnknownVersion(version)
+
+
+def _whole(state: State) -> State:
+    """The state with its columns of ones, which are not stored."""
+    if not state.purchase_orders and state.purchase_last_day:
+        state.purchase_orders = [1] * (len(state.purchase_gaps) + 1)
+    if not state.engagement_day_counts and state.engagement_last_day:
+        state.engagement_day_counts = [1] * (len(state.engagement_gaps) + 1)
+    return state
 
 
 def decode_summary(data: bytes) -> Summary:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.announce import CAUSES, announce
 from models.batch import NONE, Batch, Customer, Read
@@ -17,6 +18,7 @@ from models.chain import Looks, follow
 from models.changes import Change
 from models.deadlines import Due, Published, due, is_stale
 from models.events import BadEvent, Event, Kind
+from models.judged_windows import is_within_reach, window_ends_s
 from models.ladder import Indices
 from models.policy import Policy
 from models.population import Population
@@ -25,6 +27,7 @@ from models.rules import Rules, rules_of
 from models.state import Outcome, encode
 from models.times import MS_PER_S
 from models.valuation import Figures, Valuation
+from models.verdicts import Verdicts
 
 _INPUTS: Final[dict[int, str]] = {
     int(Kind.PURCHASE): "purchases",
@@ -49,6 +52,7 @@ class Step:
         refused: index of an event, and why the facts could not take it.
         causes: published scores by what caused them.
         population: differences that the batch makes.
+        verdicts: on predictions whose time was over.
     """
 
     now_ms: int
@@ -62,6 +66,7 @@ class Step:
     refused: list[tuple[int, BadEvent]] = field(default_factory=list)
     causes: Counter[str] = field(default_factory=Counter)
     population: Population = field(default_factory=Population)
+    verdicts: Verdicts = field(default_factory=Verdicts)
 
 
 class Rescored(NamedTuple):
@@ -118,8 +123,8 @@ def silence(policy: Policy, read: Read, due_now: Sequence[bytes], now_ms: int) -
         now_ms: the partition's time, epoch ms.
 
     Returns:
-        New scores of those whom silence moved or whose score was stale; for all others no more
-        than a deadline.
+        New scores of those whom silence moved, whose score was stale, or whose prediction was
+        judged; for all others no more than a deadline.
     """
     batch = Batch(rules_of(policy), read, now_ms)
     result = Step(now_ms)
@@ -179,6 +184,7 @@ def _score(batch: Batch, result: Step, customers: list[Customer]) -> None:
     looks = Looks(batch, valuation)
     moves = follow(batch, valuation, looks)
     result.tier_changes, result.churn_changes = announce(batch, valuation, looks, moves)
+    result.verdicts = batch.ended.judge(valuation)
     last = np.array([customer.last_row for customer in customers], dtype=np.intp)
     figures = looks.figures.take(last)
     when = due(valuation, figures, *_steps(customers))
@@ -194,6 +200,7 @@ def _refresh(batch: Batch, result: Step) -> None:
     looks = Looks(batch, valuation)
     moves = follow(batch, valuation, looks)
     result.tier_changes, result.churn_changes = announce(batch, valuation, looks, moves)
+    result.verdicts = batch.ended.judge(valuation)
     figures = looks.figures.take(np.arange(len(batch.who)))
     published = Published(
         valuation.p_active(
@@ -204,6 +211,7 @@ def _refresh(batch: Batch, result: Step) -> None:
     )
     new = is_stale(valuation, figures, published)
     new[[move.row for move in moves]] = True
+    new |= _window_ended(batch, looks)
     fresh = np.flatnonzero(new)
     customers = [batch.who[row] for row in fresh.tolist()]
     if customers:
@@ -221,7 +229,7 @@ def _refresh(batch: Batch, result: Step) -> None:
             *_steps(customers),
             Published(published.p_active[kept], published.predicted_minor[kept]),
         )
-        seconds = deadline_seconds(when.look_ms)
+        seconds = _deadlines(customers, looks.figures.take(kept), when)
         result.deadlines += [(c.key, s) for c, s in zip(customers, seconds, strict=True)]
 
 
@@ -230,7 +238,7 @@ def _publish(
 ) -> None:
     tiers, levels = _names(valuation.rules, customers)
     told = publication(valuation, customers, tiers, levels, figures, when)
-    deadlines = deadline_seconds(when.look_ms)
+    deadlines = _deadlines(customers, figures, when)
     keys = [customer.key for customer in customers]
     result.states |= zip(
         keys,
@@ -252,6 +260,26 @@ def _publish(
         tiers, levels, told.historic_minor, told.predicted_minor, told.at_risk_minor
     )
     result.population.subtract(before)
+
+
+def _window_ended(batch: Batch, looks: Looks) -> NDArray[np.bool_]:
+    """(n,) whether a window of `models.judged_windows` ended between a look and the score before.
+
+    Then the verdict, and what is predicted next, are to be stored.
+    """
+    keys = [customer.key for customer in batch.who]
+    rows = looks.rows
+    before_s, at_s = rows.silent_from_ms // MS_PER_S, rows.at_ms // MS_PER_S
+    ended: NDArray[np.bool_] = window_ends_s(keys, before_s) < window_ends_s(keys, at_s)
+    return ended
+
+
+def _deadlines(customers: Sequence[Customer], figures: Figures, when: Due) -> list[int]:
+    """Epoch seconds at which customers are to be looked at: they are due, or to be judged."""
+    ends_s = window_ends_s((customer.key for customer in customers), figures.at_ms // MS_PER_S)
+    judged = figures.bought & is_within_reach(ends_s)
+    ends_ms = np.where(judged, ends_s * np.float64(MS_PER_S), np.inf)
+    return deadline_seconds(np.minimum(when.look_ms, ends_ms))
 
 
 def _stored(

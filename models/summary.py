@@ -25,7 +25,7 @@ class Summary(msgspec.Struct, array_like=True, gc=False):
         refunded_minor: sum of all refunds, minor units.
     """
 
-    version: int = 1
+    version: int = 2
     revision: int = 0
     tier: str = ""
     churn_level: str = ""

@@ -95,8 +95,13 @@ class Valuation:
         value: Floats = self.forecast(rows, at_ms).expected_purchases * self.facts.order_value[rows]
         return value
 
-    def p_active(self, rows: Indices, at_ms: Floats | Int64s) -> Floats:
-        """(k,) p_active of rows with a purchase, at a third of the cost of a forecast."""
+    def p_active(
+        self, rows: Indices | Int64s, at_ms: Floats | Int64s, horizon_days: float | None = None
+    ) -> Floats:
+        """(k,) p_active of rows with a purchase, at a third of the cost of a forecast.
+
+        Of the policy's horizon, where no other is given.
+        """
         facts = self.facts
         age = (at_ms - facts.first_ms[rows]) / MS_PER_DAY
         return self._model.p_active(
@@ -104,7 +109,7 @@ class Valuation:
             facts.frequency[rows],
             facts.recency_days[rows],
             age,
-            self.rules.policy.horizon_days,
+            self.rules.policy.horizon_days if horizon_days is None else horizon_days,
         )
 
     def steady(self, rows: Indices, at_ms: Int64s) -> Int64s:

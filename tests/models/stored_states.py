@@ -31,6 +31,7 @@ def regular(purchases: int, engagements: int) -> State:
         as_of_ms=(FIRST_DAY + 300) * DAY_MS + MORNING_MS,
         predicted_minor=17_700,
         at_risk_minor=930,
+        chance_bp=1_234,
     )
     for number in range(engagements):
         day = FIRST_DAY + 300 * number // engagements
@@ -60,7 +61,7 @@ def eventful() -> State:
 
 def daily(days: int, retention_days: int) -> State:
     """A customer who bought and came every day, and whose ids are as long as they may be."""
-    state = State(tier="t" * NAME_BYTES_MAX, churn_level="c" * NAME_BYTES_MAX)
+    state = State(tier="t" * NAME_BYTES_MAX, churn_level="c" * NAME_BYTES_MAX, chance_bp=10_000)
     for day in range(FIRST_DAY, FIRST_DAY + days):
         at_ms = day * DAY_MS + MORNING_MS
         long_id = f"{day}".rjust(256, "x")
