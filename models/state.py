@@ -87,6 +87,7 @@ _decode_head = msgspec.msgpack.Decoder(_Head).decode
 # Stands for a column of ones, as most are; that there are buckets at all, their last day says.
 _ALL_ONES: list[int] = []
 
+
 def _of_version_1(data: bytes) -> State:
     # When its customer is touched next, judging begins: what went before was chosen by hindsight.
     return _whole(State(**version_1(data), version=VERSION, chance_bp=NOT_BEGUN))

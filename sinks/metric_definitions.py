@@ -180,6 +180,38 @@ CHURN_CHANGES = Definition(
     "Churn level changes published; `from` is `none` for a customer's first.",
     "Whether more customers slip away than come back.",
 )
+PREDICTIONS_JUDGED = Definition(
+    "clv_predictions_judged_total",
+    "counter",
+    "1",
+    ("bin",),
+    "Predictions of a purchase within 30 days whose 30 days are over, by bin of their chance.",
+    "The worker's own verdict on its past predictions; how much it rests on.",
+)
+PREDICTIONS_ACTIVE = Definition(
+    "clv_predictions_active_total",
+    "counter",
+    "1",
+    ("bin",),
+    "Those of them whose customer did buy.",
+    "Divided by those judged: how often it was so, to hold against what was said.",
+)
+PREDICTIONS_PROBABILITY = Definition(
+    "clv_predictions_probability_total",
+    "counter",
+    "1",
+    ("bin",),
+    "The sum of their chances, each between 0 and 1.",
+    "Divided by those judged: what was said.",
+)
+PREDICTIONS_SQUARED_ERROR = Definition(
+    "clv_predictions_squared_error_total",
+    "counter",
+    "1",
+    (),
+    "The sum of (chance - 1)^2 where the customer bought, and of chance^2 where not.",
+    "Divided by those judged: the Brier score.",
+)
 DEADLINES = Definition(
     "clv_deadlines_pending",
     "gauge",
@@ -296,6 +328,10 @@ DEFINITIONS: tuple[Definition, ...] = (
     VALUE_AT_RISK,
     TIER_CHANGES,
     CHURN_CHANGES,
+    PREDICTIONS_JUDGED,
+    PREDICTIONS_ACTIVE,
+    PREDICTIONS_PROBABILITY,
+    PREDICTIONS_SQUARED_ERROR,
     DEADLINES,
     SCORE_AGE,
     SCORE_REFRESHES,

@@ -9,58 +9,30 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from threading import Lock
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import numpy.typing as npt
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from models.verdicts import Verdicts
 from sinks import metric_definitions as define
+from sinks.change_metrics import ChangeMetrics, Crossing
 from sinks.series import (
     Counter,
     Gauge,
     Histogram,
-    LabelValues,
     PartitionGauge,
     Series,
     gauge_family,
 )
+from sinks.verdict_metrics import VerdictCounters
 
 INPUT_TOPICS = ("clv.purchases", "clv.engagements")
 SINKS = ("redis", "topics")
-MS_PER_S = 1000.0
 
 S = TypeVar("S", bound=Series)
-
-
-class Crossing(Protocol):
-    """What is counted of a published tier or churn change (`models.changes.Change`)."""
-
-    @property
-    def from_(self) -> str | None:
-        """Name before, None for the customer's first."""
-        ...
-
-    @property
-    def to(self) -> str:
-        """Name after."""
-        ...
-
-    @property
-    def cause(self) -> str:
-        """One of CONTRACT.md's causes."""
-        ...
-
-    @property
-    def crossed_at_ms(self) -> int:
-        """Exact instant of the crossing, epoch milliseconds."""
-        ...
-
-    @property
-    def detected_at_ms(self) -> int:
-        """Instant at which the worker found it, epoch milliseconds."""
-        ...
 
 
 class Metrics(Collector):
@@ -173,23 +145,18 @@ class Metrics(Collector):
             published_ms: when they were committed, epoch ms; None: their `detected_at_ms`, for
                 a clock that follows the events.
         """
-        self._changes(self._tier_changes, changes, published_ms)
+        with self._lock:
+            self._changes.count(self._changes.tiers, changes, published_ms)
 
     def churn_changes(self, changes: Iterable[Crossing], published_ms: int | None = None) -> None:
         """Count published churn changes, as `tier_changes` does."""
-        self._changes(self._churn_changes, changes, published_ms)
-
-    def _changes(
-        self, counter: Counter, changes: Iterable[Crossing], published_ms: int | None
-    ) -> None:
-        late_s: list[float] = []
         with self._lock:
-            for change in changes:
-                counter.add((change.from_ or define.NOBODY, change.to, change.cause))
-                if change.cause == "silence":
-                    known_ms = change.detected_at_ms if published_ms is None else published_ms
-                    late_s.append(max(0, known_ms - change.crossed_at_ms) / MS_PER_S)
-            self._lateness.observe((), late_s)
+            self._changes.count(self._changes.levels, changes, published_ms)
+
+    def verdicts(self, verdicts: Verdicts) -> None:
+        """Count a committed batch's verdicts on past predictions."""
+        with self._lock:
+            self._verdicts.add(verdicts)
 
     def score_refreshes(self, causes: Mapping[str, int]) -> None:
         """Count published scores by what made them be computed (CONTRACT.md's causes)."""
@@ -346,24 +313,17 @@ class Metrics(Collector):
             PartitionGauge(define.VALUE, product(tiers, ("historic", "predicted")))
         )
         self._value_at_risk = self._keep(PartitionGauge(define.VALUE_AT_RISK, [()]))
-        self._tier_changes = self._keep(Counter(define.TIER_CHANGES, _transitions(tiers)))
-        self._churn_changes = self._keep(Counter(define.CHURN_CHANGES, _transitions(levels)))
+        self._changes = ChangeMetrics(tiers, levels)
+        self._verdicts = VerdictCounters()
+        self._series += [*self._changes.series, *self._verdicts.series]
         self._deadlines = self._keep(PartitionGauge(define.DEADLINES, [()]))
         self._score_age = self._keep(PartitionGauge(define.SCORE_AGE, [()], largest=True))
         self._state_bytes = self._keep(PartitionGauge(define.STATE_BYTES, [()]))
 
     def _create_output(self) -> None:
-        self._lateness = self._keep(Histogram(define.LATENESS))
         self._refreshes = self._keep(Counter(define.SCORE_REFRESHES, product(define.CAUSES)))
         self._sink_seconds = self._keep(Histogram(define.SINK_SECONDS, product(SINKS)))
         self._sink_errors = self._keep(
             Counter(define.SINK_ERRORS, product(SINKS, ("unavailable",)))
         )
         self._model = self._keep(Gauge(define.MODEL_INFO))
-
-
-def _transitions(names: Sequence[str]) -> Iterator[LabelValues]:
-    """Every (from, to, cause): shown at 0, or `increase` would miss the first of each."""
-    for origin, to, cause in product((define.NOBODY, *names), names, define.CAUSES):
-        if origin != to:
-            yield origin, to, cause

@@ -63,6 +63,7 @@ class Report:
         metrics.tier_changes(result.tier_changes, published_ms)
         metrics.churn_changes(result.churn_changes, published_ms)
         metrics.score_refreshes(result.causes)
+        metrics.verdicts(result.verdicts)
         self._population(result.population)
 
     def state(self, size: int, deadlines: int, overdue_s: float) -> None:

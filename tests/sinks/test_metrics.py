@@ -11,6 +11,7 @@ import pytest
 from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
 
+from models.verdicts import Verdicts, verdicts_on
 from sinks.metric_definitions import (
     CAUSES,
     DEFINITIONS,
@@ -24,6 +25,14 @@ from sinks.metrics import INPUT_TOPICS, SINKS, Metrics
 TIERS = ("bronze", "silver", "gold", "platinum")
 LEVELS = ("low", "medium", "high")
 PURCHASES, ENGAGEMENTS = INPUT_TOPICS
+
+# Not in CONTRACT.md, which lets us add.
+ADDED = {
+    "clv_predictions_judged_total": ("bin",),
+    "clv_predictions_active_total": ("bin",),
+    "clv_predictions_probability_total": ("bin",),
+    "clv_predictions_squared_error_total": (),
+}
 
 # Copied from CONTRACT.md by hand: names and labels are fixed there.
 CONTRACT = {
@@ -131,6 +140,7 @@ def fill(metrics, partitions=8):
         origins = (None, *names)
         report([FakeChange(*key) for key in product(origins, names, CAUSES) if key[0] != key[1]])
     metrics.score_refreshes(dict.fromkeys(CAUSES, 1))
+    metrics.verdicts(verdicts_on(np.arange(10_001), np.ones(10_001, dtype=np.int64)))
     metrics.rebalance()
     metrics.recovery_started()
     metrics.recovery_progress(0, 0, 0)
@@ -138,7 +148,7 @@ def fill(metrics, partitions=8):
 
 
 def test_names_and_labels_are_the_contracts():
-    assert {each.name: each.labels for each in DEFINITIONS} == CONTRACT
+    assert {each.name: each.labels for each in DEFINITIONS} == CONTRACT | ADDED
 
 
 def test_the_copy_above_is_the_contracts_list():
@@ -277,6 +287,20 @@ def test_changes_are_counted_and_only_silence_is_late(metrics):
     assert value(metrics, "clv_tier_changes_total", **fell) == 1
     assert value(metrics, "clv_crossing_lateness_seconds_count") == 2
     assert value(metrics, "clv_crossing_lateness_seconds_sum") == pytest.approx(0.7 + 0.2)
+
+
+def test_verdicts_give_brier_and_calibration(metrics):
+    """Three predictions of .85, .8 and .004, of whom the first two came true."""
+    assert value(metrics, "clv_predictions_judged_total", bin="0.80-0.90") == 0
+    metrics.verdicts(verdicts_on(np.array([8_500, 40]), np.array([1, 0])))
+    metrics.verdicts(verdicts_on(np.array([8_000]), np.array([1])))
+    metrics.verdicts(Verdicts())
+    for bin_, judged, active, said in (("0.80-0.90", 2, 2, 1.65), ("0.00-0.01", 1, 0, 0.004)):
+        assert value(metrics, "clv_predictions_judged_total", bin=bin_) == judged
+        assert value(metrics, "clv_predictions_active_total", bin=bin_) == active
+        assert value(metrics, "clv_predictions_probability_total", bin=bin_) == pytest.approx(said)
+    squared = value(metrics, "clv_predictions_squared_error_total")
+    assert squared == pytest.approx(0.15**2 + 0.2**2 + 0.004**2)
 
 
 def test_ages_grow_by_themselves_when_the_worker_is_stuck(metrics, clock):
