@@ -1,7 +1,7 @@
-"""Can the scores be trusted? What the metrics tell of the model today.
+"""Can the scores be trusted? The worker's own verdict on its past predictions, and what else tells.
 
-The worker does not yet judge its own past predictions: calibration and Brier score by bin belong
-here as soon as it exports them.
+Calibration and Brier score are taken over the dashboard's range: verdicts come evenly, each
+customer's once in 30 days, so a week holds a quarter of the customers.
 """
 
 from grafana.source.panel import COUNTED, EACH_WORKER, POPULATION, Dashboard, Panel, Query
@@ -92,6 +92,83 @@ _DISTRIBUTION = (
     ),
 )
 
+
+def _share(part: str, window: str, by: str = "") -> str:
+    """A sum over judged predictions, for each of them; missing where there are none."""
+    total = f"sum{by} (increase({part}[{window}]))"
+    return f"{total} / (sum{by} (increase(clv_predictions_judged_total[{window}])) > 0)"
+
+
+_PREDICTIONS = (
+    Panel(
+        "Does what is said come true?",
+        "Customers with a chance of a purchase within 30 days in this bin: what was said on "
+        "average, and the share of them who then bought. The bars of a pair should be equally "
+        "long. Each customer is asked about once in 30 days, at an instant that no event chose.",
+        COUNTED,
+        "percentunit",
+        [
+            Query(
+                _share("clv_predictions_probability_total", "$__range", " by (bin)"),
+                "{{bin}} said",
+            ),
+            Query(
+                _share("clv_predictions_active_total", "$__range", " by (bin)"),
+                "{{bin}} bought",
+            ),
+        ],
+        "bargauge",
+        height=12,
+    ),
+    Panel(
+        "How many predictions is that?",
+        "Predictions judged within the range shown. A bin with fewer than a hundred says little.",
+        COUNTED,
+        "short",
+        [Query("sum by (bin) (increase(clv_predictions_judged_total[$__range]))", "{{bin}}")],
+        "bargauge",
+        height=12,
+    ),
+    Panel(
+        "How good are the chances?",
+        "Brier score of the last day: the mean of (chance - outcome) squared, 0 is best. A "
+        "forecast that gives everyone the same chance, the share of customers who bought, scores "
+        "what the second line shows: the model must stay below it.",
+        COUNTED,
+        "short",
+        [
+            Query(_share("clv_predictions_squared_error_total", "1d"), "Brier score"),
+            Query(
+                f"({_share('clv_predictions_active_total', '1d')})"
+                f" * (1 - {_share('clv_predictions_active_total', '1d')})",
+                "same chance for all",
+            ),
+        ],
+    ),
+    Panel(
+        "Do more customers buy than was said, or fewer?",
+        "Customers who bought within their 30 days, a day's verdicts each, and how many the "
+        "predictions had led to expect. They should go together, the season aside.",
+        COUNTED,
+        "short",
+        [
+            Query("sum(increase(clv_predictions_active_total[1d]))", "bought"),
+            Query("sum(increase(clv_predictions_probability_total[1d]))", "expected"),
+        ],
+    ),
+    Panel(
+        "By how much are the predictions off?",
+        "Of the last week: the differences between those who bought and those expected, bin by "
+        "bin and without their signs, as a share of those expected. A few percent are chance; "
+        "above the line, and more than chance explains, ClvModelDrifted fires.",
+        COUNTED,
+        "percentunit",
+        [Query("clv:prediction_miss:ratio_increase1w", "off by")],
+        width=24,
+        limit=0.15,
+    ),
+)
+
 _VERDICT = (
     Panel(
         "Do customers given up for lost come back?",
@@ -133,6 +210,7 @@ MODEL = Dashboard(
     "CLV / Model",
     "Which parameters score, how scores are distributed, what contradicts them.",
     {
+        "Verdict of the worker": _PREDICTIONS,
         "In use": _IN_USE,
         "Distribution": _DISTRIBUTION,
         "Verdict of the events": _VERDICT,
