@@ -2,6 +2,8 @@
 
 `core`, without servers, in CPU time of one core:
 - what looking ahead and the schedule take of a batch of 10,000 events;
+- a year without events of customers who bought once, looked at whenever they are due: each is
+  judged every 30 days, and scored again when its score goes stale;
 - a tick with nothing due, and the memory of the schedule, with a quarter of the customers in one
   partition.
 
@@ -61,6 +63,7 @@ def main() -> None:
     if chosen.part != "worker":
         deadlines()
         idle_ticks(chosen.customers)
+        silent_year()
     if chosen.part != "core":
         worker(chosen.customers)
 
@@ -147,6 +150,35 @@ def idle_ticks(customers: int) -> None:
     for tick in range(ticks):
         assert not schedule.due(AT_MS + 250 * tick, 5_000)
     say("  idle tick, schedule alone: us", f"{(time.process_time() - begun_s) / ticks * 1e6:.1f}")
+
+
+def silent_year(customers: int = 20_000) -> None:
+    """A year in which nobody does anything, told by a tick an hour."""
+    policy = Policy()
+    rng = random.Random(9)  # noqa: S311
+    bought = [AT_MS + rng.randrange(30 * DAY_MS) for _ in range(customers)]
+    events = [Event(0, b"%d" % n, f"o-{n}", at, 5_000, -1) for n, at in enumerate(sorted(bought))]
+    first = core.step(policy, {}.get, [(event, event.at_ms) for event in events], 0)
+    table, now_ms = dict(first.states), first.now_ms
+    schedule = Schedule()
+    for customer, deadline_s in first.deadlines:
+        schedule.put(customer, deadline_s)
+    looks = scores = 0
+    spent_s = 0.0
+    for hour in range(365 * 24):
+        at_ms = now_ms + hour * 3_600_000
+        while due_now := schedule.due(at_ms, 5_000):
+            begun_s = time.process_time()
+            result = core.silence(policy, table.get, due_now, at_ms)
+            spent_s += time.process_time() - begun_s
+            table.update(result.states)
+            for customer, deadline_s in result.deadlines:
+                schedule.put(customer, deadline_s)
+            looks += len(due_now)
+            scores += len(result.scores)
+    say("a silent year: looks a customer", f"{looks / customers:.1f}")
+    say("  scores a customer", f"{scores / customers:.1f}")
+    say("  ms of CPU a customer", f"{spent_s / customers * 1e3:.2f}")
 
 
 # -- worker -------------------------------------------------------------------------------------

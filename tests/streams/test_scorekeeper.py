@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
 from models.events import Decoder
+from models.judged_windows import WINDOW_S, window_end_s
 from models.policy import Policy
 from sinks.metrics import Metrics
 from sinks.record import Output
@@ -265,3 +266,36 @@ async def test_gauges_go_also_when_the_end_is_broken_off(
     ending.cancel()
     await asyncio.wait({ending})
     assert all(line.endswith(" 0.0") for line in gauges(partition.metrics))
+
+
+async def test_a_prediction_is_judged_once_whoever_owns_the_partition(
+    partition: Partition,
+) -> None:
+    """An aborted batch counts nothing; an owner that comes after judges what is open, once."""
+    began_s = window_end_s(ANN.encode(), NOON_MS // 1000)
+    ended = tick((began_s + WINDOW_S) * 1000, 1)
+    partition.applied = {PURCHASES: 1}
+    keeper = await partition.keeper()
+    await partition.work(keeper, partition.batch(purchases=[purchase(0, ANN)]))
+    await partition.work(keeper, partition.batch(clock=[tick(began_s * 1000, 1)]))
+    await keeper.end()
+    partition.away = True
+    with pytest.raises(KafkaError):
+        await partition.work(await partition.keeper(), partition.batch(clock=[ended]))
+    assert judged(partition) == 0
+    partition.away = False
+    for _ in range(2):
+        keeper = await partition.keeper()
+        await partition.work(keeper, partition.batch(clock=[ended]))
+        await keeper.end()
+        assert judged(partition) == 1
+
+
+def judged(partition: Partition) -> float:
+    samples = partition.metrics.registry.collect()
+    return sum(
+        sample.value
+        for family in samples
+        for sample in family.samples
+        if sample.name == "clv_predictions_judged_total"
+    )
