@@ -15,42 +15,36 @@ from zlib import crc32
 import numpy as np
 
 from models.fact_rows import Int64s
+from models.times import MS_PER_DAY, MS_PER_S
 
 WINDOW_DAYS: Final = 30
 """Short enough that verdicts come while they matter: those on a year ahead would take a year."""
 
-WINDOW_S: Final = WINDOW_DAYS * 86_400
+WINDOW_MS: Final = WINDOW_DAYS * MS_PER_DAY
 
-PASSED_MAX: Final = 243
-"""Windows that may end while nobody looks, 20 years. A longer silence is a clock gone wrong."""
-
-_SECOND_MAX: Final = 2**32 - 1  # what a deadline has room for: the year 2106
+SILENT_WINDOWS_MAX: Final = 243
+"""A silence that lasts longer than these windows, 20 years, is a clock gone wrong."""
 
 
-def window_end_s(key: bytes, at_s: int) -> int:
-    """Where the window ends that an instant lies in.
+def window_start_ms(key: bytes, at_ms: int) -> int:
+    """Where the window began that an instant lies in.
 
     A window begins with the instant at which the one before it ends.
 
     Args:
         key: the customer's Kafka key.
-        at_s: epoch second.
+        at_ms: epoch ms.
 
     Returns:
-        Epoch second, after `at_s`.
+        Epoch ms, a whole second, not after `at_ms`.
 
-    Source: CRC-32 of the key modulo 30 days; ISO 3309.
+    Source: CRC-32 of the key, in seconds, modulo 30 days; ISO 3309.
     """
-    return at_s + WINDOW_S - (at_s - crc32(key)) % WINDOW_S
+    return at_ms - (at_ms - crc32(key) * MS_PER_S) % WINDOW_MS
 
 
-def window_ends_s(keys: Iterable[bytes], at_s: Int64s) -> Int64s:
-    """(n,) what `window_end_s` says of (n,) customers, each at an instant."""
-    moved = np.fromiter(map(crc32, keys), np.int64, at_s.size)
-    ends: Int64s = at_s + WINDOW_S - (at_s - moved) % WINDOW_S
+def window_ends_ms(keys: Iterable[bytes], at_ms: Int64s) -> Int64s:
+    """(n,) epoch ms at which the windows end that (n,) customers are in at instants."""
+    moved_s = np.fromiter(map(crc32, keys), np.int64, at_ms.size)
+    ends: Int64s = at_ms + WINDOW_MS - (at_ms - moved_s * MS_PER_S) % WINDOW_MS
     return ends
-
-
-def is_within_reach(ends_s: Int64s) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """(n,) whether a deadline can be set at the ends of windows."""
-    return ends_s <= _SECOND_MAX

@@ -23,6 +23,7 @@ PROBABILITY_DIGITS: Final = 6
 _DAYS_DIGITS: Final = 6  # a tenth of a second
 
 _SECOND_MAX: Final = 2**32 - 1  # what the state has room for: the year 2106
+DEADLINE_MS_MAX: Final = _SECOND_MAX * MS_PER_S
 _LIKELY_THERE: Final = 0.5  # below it, a next purchase is rather not expected
 
 

@@ -18,11 +18,11 @@ from models.chain import Looks, follow
 from models.changes import Change
 from models.deadlines import Due, Published, due, is_stale
 from models.events import BadEvent, Event, Kind
-from models.judged_windows import is_within_reach, window_ends_s
+from models.judged_windows import window_ends_ms
 from models.ladder import Indices
 from models.policy import Policy
 from models.population import Population
-from models.publish import deadline_seconds, publication
+from models.publish import DEADLINE_MS_MAX, deadline_seconds, publication
 from models.rules import Rules, rules_of
 from models.state import Outcome, encode
 from models.times import MS_PER_S
@@ -268,18 +268,16 @@ def _window_ended(batch: Batch, looks: Looks) -> NDArray[np.bool_]:
     Then the verdict, and what is predicted next, are to be stored.
     """
     keys = [customer.key for customer in batch.who]
-    rows = looks.rows
-    before_s, at_s = rows.silent_from_ms // MS_PER_S, rows.at_ms // MS_PER_S
-    ended: NDArray[np.bool_] = window_ends_s(keys, before_s) < window_ends_s(keys, at_s)
+    before_ms, at_ms = looks.rows.silent_from_ms, looks.rows.at_ms
+    ended: NDArray[np.bool_] = window_ends_ms(keys, before_ms) < window_ends_ms(keys, at_ms)
     return ended
 
 
 def _deadlines(customers: Sequence[Customer], figures: Figures, when: Due) -> list[int]:
     """Epoch seconds at which customers are to be looked at: they are due, or to be judged."""
-    ends_s = window_ends_s((customer.key for customer in customers), figures.at_ms // MS_PER_S)
-    judged = figures.bought & is_within_reach(ends_s)
-    ends_ms = np.where(judged, ends_s * np.float64(MS_PER_S), np.inf)
-    return deadline_seconds(np.minimum(when.look_ms, ends_ms))
+    ends_ms = window_ends_ms([customer.key for customer in customers], figures.at_ms)
+    judged = figures.bought & (ends_ms <= DEADLINE_MS_MAX)
+    return deadline_seconds(np.minimum(when.look_ms, np.where(judged, ends_ms, np.inf)))
 
 
 def _stored(

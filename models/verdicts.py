@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from models.fact_rows import Int64s
-from models.judged_windows import PASSED_MAX, WINDOW_DAYS, WINDOW_S, window_end_s
+from models.judged_windows import SILENT_WINDOWS_MAX, WINDOW_DAYS, WINDOW_MS, window_start_ms
 from models.state import NOT_BEGUN, NOTHING
-from models.times import MS_PER_S
 from models.valuation import Valuation
 
 if TYPE_CHECKING:
@@ -36,6 +35,7 @@ BINS: Final = tuple(
 _INNER_BP: Final = np.array(_BOUNDS_BP[1:-1], dtype=np.int64)
 _NUMBERS: Final = 6  # that are noted of each silence in which a window ended
 _NONE: Final = -1
+_SILENT_MS_MAX: Final = SILENT_WINDOWS_MAX * WINDOW_MS
 
 
 @dataclass
@@ -97,22 +97,20 @@ class EndedWindows:
             until_ms: its end, itself included.
             last_at_ms: last purchase by these facts, epoch ms; 0 for none.
         """
-        key, state, since_ms = customer.key, customer.state, customer.as_of_ms
-        end_s = window_end_s(key, until_ms // MS_PER_S)
-        customer.window_ms = end_s * MS_PER_S
-        first_s = window_end_s(key, since_ms // MS_PER_S)
-        passed = (end_s - first_s) // WINDOW_S
+        state, since_ms = customer.state, customer.as_of_ms
+        begun_ms = window_start_ms(customer.key, until_ms)
+        customer.window_ms = begun_ms + WINDOW_MS
         if not since_ms or state.chance_bp == NOT_BEGUN:
             state.chance_bp = NOTHING
-        elif not passed:
+        elif since_ms >= begun_ms:
             return
-        elif passed > PASSED_MAX or not last_at_ms or silent == _NONE:
+        elif begun_ms - since_ms > _SILENT_MS_MAX or not last_at_ms or silent == _NONE:
             # No purchase, no prediction; and no deadline, so no silence, where clocks went mad.
             state.chance_bp = NOTHING
             customer.judged = _NONE
         else:
-            active = last_at_ms >= (first_s - WINDOW_S) * MS_PER_S
-            self._numbers += (silent, first_s, passed, customer.judged, state.chance_bp, active)
+            judged, chance_bp = customer.judged, state.chance_bp
+            self._numbers += (silent, since_ms, begun_ms, last_at_ms, judged, chance_bp)
             customer.judged = len(self._who)
             self._who.append(customer)
 
@@ -121,11 +119,14 @@ class EndedWindows:
         if not self._who:
             return Verdicts()
         numbers = np.array(self._numbers, dtype=np.int64).reshape(-1, _NUMBERS).T
-        silent, first_s, passed, earlier, stored_bp, active = numbers
+        silent, since_ms, begun_ms, last_at_ms, earlier, stored_bp = numbers
+        passed = (begun_ms - since_ms - 1) // WINDOW_MS + 1
+        first_ms = begun_ms - (passed - 1) * WINDOW_MS
+        active = (last_at_ms >= first_ms - WINDOW_MS).astype(np.int64)
         after = np.cumsum(passed)
         of = np.repeat(np.arange(passed.size), passed)
         number = np.arange(of.size) - (after - passed)[of]
-        at_ms = (first_s[of] + number * WINDOW_S) * MS_PER_S
+        at_ms = first_ms[of] + number * WINDOW_MS
         chance = valuation.p_active(silent[of], at_ms, WINDOW_DAYS)
         chance_bp = np.rint(chance * BASIS_POINTS).astype(np.int64)
         newest_bp = chance_bp[after - 1]

@@ -8,7 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.events import Event
-from models.judged_windows import PASSED_MAX, WINDOW_DAYS, WINDOW_S, window_end_s, window_ends_s
+from models.judged_windows import (
+    SILENT_WINDOWS_MAX,
+    WINDOW_DAYS,
+    WINDOW_MS,
+    window_ends_ms,
+    window_start_ms,
+)
 from models.parameters import CDNOW, ModelParams
 from models.policy import Policy
 from models.simulation import simulate_customers
@@ -20,7 +26,6 @@ from tests.models.stored_states import GOLDEN
 from tests.models.test_step import arrivals
 from tests.models.verdict_recount import LOWER_BOUNDS, Recount, add, without_zeros
 
-WINDOW_MS = WINDOW_S * 1000
 KEY = b"42"
 
 proof = settings(max_examples=30, derandomize=True, deadline=None, database=None)
@@ -37,9 +42,13 @@ class Judging(Partition):
         return super().take(result)
 
 
+def end_of(key: bytes, at_ms: int) -> int:
+    return window_start_ms(key, at_ms) + WINDOW_MS
+
+
 def end_after(day: float, customer: bytes = KEY) -> int:
     """Epoch ms at which the first window after a day of the test ends."""
-    return window_end_s(customer, (START_MS + int(day * DAY_MS)) // 1000) * 1000
+    return end_of(customer, START_MS + int(day * DAY_MS))
 
 
 def day_of(at_ms: int) -> float:
@@ -212,7 +221,8 @@ def test_before_the_first_purchase_nothing_is_predicted() -> None:
 
 
 def test_a_silence_of_more_than_twenty_years_is_not_judged() -> None:
-    for windows, judged in ((PASSED_MAX, PASSED_MAX - 1), (PASSED_MAX + 1, 0)):
+    most = SILENT_WINDOWS_MAX
+    for windows, judged in ((most, most - 1), (most + 2, 0)):
         partition = Judging(Policy())
         partition.one(purchase(1, 0))
         partition.tick(end_after(0) + (windows - 1) * WINDOW_MS)
@@ -238,7 +248,7 @@ def test_judging_of_a_state_of_version_1_begins_when_it_is_touched() -> None:
         else:
             partition.one(Event(2, KEY, "v-1", at_ms, 0, 0))
         assert decode(partition.table[KEY]).chance_bp == NOTHING
-        began_ms = window_end_s(KEY, at_ms // 1000) * 1000
+        began_ms = end_of(KEY, at_ms)
         partition.tick(began_ms)
         assert partition.verdicts == Verdicts()
         partition.tick(began_ms + WINDOW_MS)
@@ -263,13 +273,13 @@ def test_the_bins_hold_their_lower_bounds() -> None:
 
 def test_the_windows_of_customers_are_spread_over_the_30_days() -> None:
     keys = [b"customer-%d" % number for number in range(30_000)]
-    at_s = np.full(len(keys), 1_700_000_000)
-    ends = window_ends_s(keys, at_s)
-    assert ends.tolist() == [window_end_s(key, 1_700_000_000) for key in keys]
-    assert np.all((ends > at_s) & (ends <= at_s + WINDOW_S))
-    by_day = np.bincount((ends - 1_700_000_001) // 86_400, minlength=WINDOW_DAYS)
+    now_ms = 1_700_000_000_123
+    at_ms = np.full(len(keys), now_ms)
+    ends = window_ends_ms(keys, at_ms)
+    assert ends.tolist() == [end_of(key, now_ms) for key in keys]
+    assert np.all((ends > at_ms) & (ends <= at_ms + WINDOW_MS))
+    assert np.all(ends % 1_000 == 0), "a deadline is a whole second"
+    by_day = np.bincount((ends - now_ms - 1) // DAY_MS, minlength=WINDOW_DAYS)
     assert by_day.size == WINDOW_DAYS
     assert abs(by_day - 1_000).max() < 5 * np.sqrt(1_000)
-    assert [window_end_s(key, int(end)) for key, end in zip(keys[:9], ends, strict=False)] == [
-        end + WINDOW_S for end in ends[:9].tolist()
-    ]
+    assert window_ends_ms(keys, ends).tolist() == (ends + WINDOW_MS).tolist()

@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
 from models.events import Decoder
-from models.judged_windows import WINDOW_S, window_end_s
+from models.judged_windows import WINDOW_MS, window_start_ms
 from models.policy import Policy
 from sinks.metrics import Metrics
 from sinks.record import Output
@@ -272,12 +272,12 @@ async def test_a_prediction_is_judged_once_whoever_owns_the_partition(
     partition: Partition,
 ) -> None:
     """An aborted batch counts nothing; an owner that comes after judges what is open, once."""
-    began_s = window_end_s(ANN.encode(), NOON_MS // 1000)
-    ended = tick((began_s + WINDOW_S) * 1000, 1)
+    began_ms = window_start_ms(ANN.encode(), NOON_MS) + WINDOW_MS
+    ended = tick(began_ms + WINDOW_MS, 1)
     partition.applied = {PURCHASES: 1}
     keeper = await partition.keeper()
     await partition.work(keeper, partition.batch(purchases=[purchase(0, ANN)]))
-    await partition.work(keeper, partition.batch(clock=[tick(began_s * 1000, 1)]))
+    await partition.work(keeper, partition.batch(clock=[tick(began_ms, 1)]))
     await keeper.end()
     partition.away = True
     with pytest.raises(KafkaError):
