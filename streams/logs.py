@@ -1,10 +1,15 @@
-"""The worker's log: one line an event of operation, as text or as JSON."""
+"""The worker's log: one line an event of operation, as text or as JSON.
+
+Where a line is about a place in Kafka, it says so in the fields `topic`, `partition` and `offset`
+(`place`), under the same names in every line: who looks for a record finds all that was said of it.
+No line above debug holds a customer's id or an event's content.
+"""
 
 import json
 import logging
 import sys
 from datetime import UTC, datetime
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 QUIET: Final = {
     "aiokafka": logging.CRITICAL,  # fifty lines a second while Kafka is away; lanes tell it once
@@ -15,17 +20,26 @@ QUIET: Final = {
 }
 
 
+PLACE: Final = ("topic", "partition", "offset")
+
+
+def place(record: Any) -> dict[str, Any]:
+    """Where a Kafka record is, as `extra` of a line about it."""
+    return {name: getattr(record, name) for name in PLACE}
+
+
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: time, level, logger, message and, for an error, where it arose."""
+    """One JSON object a line: time, level, logger, message, place, and where an error arose."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The line."""
-        line = {
+        line: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
         }
+        line |= {name: getattr(record, name) for name in PLACE if hasattr(record, name)}
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False)

@@ -58,7 +58,7 @@ def feed(metrics, partitions, rng):
             levels=dict.fromkeys(LEVELS, 4),
             at_risk_minor=300,
         )
-        metrics.deadlines(partition, 900, 0.0)
+        metrics.deadlines(partition, 900, now + 60)
         metrics.state_bytes(partition, 250_000)
         metrics.tick(partition, now)
         metrics.recovery_progress(partition, 0, 50)

@@ -118,7 +118,7 @@ class Partition:
 
 
 def tick(at_ms: int, end: int) -> Any:
-    return SimpleNamespace(value=ticks.encode(ticks.Tick(at_ms, {PURCHASES: end})))
+    return SimpleNamespace(value=ticks.encode(ticks.Tick(at_ms, {PURCHASES: end})), timestamp=at_ms)
 
 
 def purchase(offset: int, customer: str, *, days: int = 0) -> Any:
