@@ -80,6 +80,7 @@ def feed(metrics, partitions, rng):
             ]
         )
     metrics.score_refreshes(dict.fromkeys(CAUSES, 2))
+    metrics.ticks_refused("undecodable", 1)
     metrics.rebalance()
 
 
