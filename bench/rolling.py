@@ -27,6 +27,7 @@ import numpy as np
 from bench.latency import observed, publish
 from bench.pacing import Pace
 from bench.purchases import PARTITIONS
+from bench.quiet import Others
 from streams.embedded.child import free_port
 from tests.chaos.run import clv
 from tests.chaos.settle import unsettled
@@ -80,14 +81,19 @@ def main() -> int:
         Kafka() as kafka,
         Redis(aof=True) as redis,
     ):
-        spans, down_s, found = _measure(arguments, Path(folder), kafka, redis)
+        spans, down_s, others_cores, found = _measure(arguments, Path(folder), kafka, redis)
     if arguments.json:
         document = {"spans": {name: asdict(span) for name, span in spans.items()}}
-        print(json.dumps({**document, "unready_s": down_s, **found.as_json()}))
+        print(
+            json.dumps(
+                {**document, "unready_s": down_s, "others_cores": others_cores, **found.as_json()}
+            )
+        )
     else:
         print(f"{'':8}{'p50 ms':>8}{'p99 ms':>8}{'max ms':>8}{'events':>8}")
         for name, span in spans.items():
             print(f"{name:8}{span.p50_ms:8.0f}{span.p99_ms:8.0f}{span.max_ms:8.0f}{span.samples:8}")
+        print(f"other processes used {others_cores:.2f} cores meanwhile")
         print(f"from SIGTERM until ready again: {', '.join(f'{s:.1f} s' for s in down_s)}")
         print(f"{found}\n{'DIFFERENCES' if found else 'nothing lost, nothing doubled'}")
     return int(bool(found))
@@ -95,7 +101,7 @@ def main() -> int:
 
 def _measure(
     arguments: argparse.Namespace, folder: Path, kafka: Kafka, redis: Redis
-) -> tuple[dict[str, Span], list[float], Findings]:
+) -> tuple[dict[str, Span], list[float], float, Findings]:
     env = {
         "CLV_KAFKA_BOOTSTRAP": kafka.bootstrap,
         "CLV_REDIS_URL": redis.url(),
@@ -117,14 +123,17 @@ def _measure(
 
 def _restart_under_load(
     arguments: argparse.Namespace, folder: Path, env: Mapping[str, str], slots: list[Slot]
-) -> tuple[dict[str, Span], list[float], Findings]:
+) -> tuple[dict[str, Span], list[float], float, Findings]:
     bootstrap, redis_url = env["CLV_KAFKA_BOOTSTRAP"], env["CLV_REDIS_URL"]
     start_ms = round(time.time() * 1000 + 3_000 + arguments.rate * arguments.seconds / 100)
     pace = Pace(bootstrap, arguments.rate, arguments.seconds, arguments.customers, start_ms, 11)
     end_ms = start_ms + arguments.seconds * 1000
     target = folder / "seen"
     down_s = []
-    with observed(["redis", redis_url, msgspec.json.encode(pace).decode()], target) as observer:
+    with (
+        Others() as others,
+        observed(["redis", redis_url, msgspec.json.encode(pace).decode()], target) as observer,
+    ):
         with publish(pace):
             time.sleep(max(0.0, start_ms / 1000 - time.time()) + arguments.seconds / 3)
             begun_ms = time.time() * 1000
@@ -143,7 +152,7 @@ def _restart_under_load(
         "during": Span.of(seen, begun_ms - 1000, done_ms),
         "after": Span.of(seen, done_ms, end_ms),
     }
-    return spans, down_s, found
+    return spans, down_s, others.cores, found
 
 
 def _restart(slot: Slot) -> float:

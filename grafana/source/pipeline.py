@@ -193,11 +193,7 @@ _TIME = (
         "Records of clv.clock that were no ticks, and were passed over. There should be none.",
         COUNTED,
         "ops",
-        [
-            Query(
-                "sum by (reason) (rate(clv_ticks_refused_total[$__rate_interval]))", "{{reason}}"
-            )
-        ],
+        [Query("sum by (reason) (rate(clv_ticks_refused_total[$__rate_interval]))", "{{reason}}")],
     ),
     Panel(
         "How many deadlines are pending?",
