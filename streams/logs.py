@@ -15,11 +15,11 @@ QUIET: Final = {
     "aiokafka": logging.CRITICAL,  # fifty lines a second while Kafka is away; lanes tell it once
     "faust": logging.WARNING,
     "mode": logging.WARNING,
-    "streams.transport.app": logging.WARNING,  # Faust logs services under the name of our app
     "asyncio": logging.WARNING,
 }
 
 
+_OF_A_SERVICE: Final = "[^"
 PLACE: Final = ("topic", "partition", "offset")
 
 
@@ -28,13 +28,21 @@ def place(record: Any) -> dict[str, Any]:
     return {name: getattr(record, name) for name in PLACE}
 
 
+def is_ours(record: logging.LogRecord) -> bool:
+    """False for Faust's services as they come and go, which log under the names of our modules."""
+    return record.levelno > logging.INFO or not str(record.msg).startswith(_OF_A_SERVICE)
+
+
 class JsonFormatter(logging.Formatter):
     """One JSON object a line: time, level, logger, message, place, and where an error arose."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The line."""
         line: dict[str, Any] = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")[
+                :-6
+            ]
+            + "Z",
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
@@ -54,6 +62,7 @@ def set_up(form: Literal["text", "json"], level: int = logging.INFO) -> None:
         handler.setFormatter(
             logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%Y-%m-%d %H:%M:%S")
         )
+    handler.addFilter(is_ours)
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for name, least in QUIET.items():
         logging.getLogger(name).setLevel(max(level, least))

@@ -5,6 +5,7 @@ import contextlib
 import logging
 import signal
 from collections.abc import Awaitable, Callable
+from importlib.metadata import version
 from typing import Any
 
 from aiokafka.errors import ProducerFenced
@@ -62,7 +63,14 @@ async def run(
     redis = RedisScores(settings.redis_url.get_secret_value(), settings.redis_prefix)
     watching: asyncio.Task[None] | None = None
     try:
-        log.info("scores by %s", policy.params.model)
+        log.info(
+            "clv-stream %s, group %s, instance %s: scores by %s, parameters %s",
+            version("clv-stream"),
+            settings.group,
+            settings.instance or "of no name",
+            policy.params.model,
+            policy.params.version,
+        )
         wait_for = Waiting(readiness, stop)
         if not embedded and not await wait_for(kafka_watch.NAME, lambda: topics.verify(settings)):
             return
@@ -139,6 +147,7 @@ async def _work(app: LaneApp, settings: Settings, metrics: Metrics, stop: asynci
         async with asyncio.timeout(STOP_S_MAX):
             await app.consumer.release()
             await app.stop()
+            log.info("stopped: all that was begun is committed")
 
 
 def _watch(app: LaneApp, task: asyncio.Task[None]) -> None:
