@@ -13,6 +13,7 @@ import os
 import sys
 import tempfile
 import time
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -22,6 +23,12 @@ from typing import Any, Final
 from redis import Redis as RedisClient
 
 from bench.metering import cpu_seconds
+from bench.purchases import CURRENCY, backlog
+from models.events import Decoder
+from models.policy import Policy
+from models.schedule import Schedule
+from models.state import decode_summary
+from models.step import step
 from tests.integration.job import GROUP, PARTITIONS, Job, simulated
 from tests.recount import log
 from tests.servers.kafka import Kafka, create_topics
@@ -30,6 +37,8 @@ from tests.servers.redis import Redis
 CHANGELOG: Final = f"{GROUP}-state-changelog"
 SCORES: Final = "clv.scores"
 SEGMENT: Final = {"segment.bytes": str(4 << 20), "min.cleanable.dirty.ratio": "0.2"}
+CHUNK: Final = 10_000
+END_MS: Final = 1_772_357_400_000
 CLEANED_S: Final = 20.0
 RECORD_BYTES: Final = 10
 """What Kafka adds to a record within a batch, about."""
@@ -43,7 +52,8 @@ class Cost:
         events: a customer.
         customers: how many.
         cpu_us: of the worker, an event.
-        worker: resident memory.
+        table: the table and the schedule alone, allocated.
+        worker: resident memory of a worker that has just recovered.
         changelog_live: newest states with their keys.
         changelog_disk: the topic's files, cleaned as far as Kafka had come, over all of them.
         scores_live: newest scores with keys and headers.
@@ -56,6 +66,7 @@ class Cost:
     events: int
     customers: int
     cpu_us: float
+    table: float
     worker: float
     changelog_live: float
     changelog_disk: float
@@ -102,7 +113,8 @@ def measure(customers: int, events: int, folder: Path) -> Cost:
             events=events,
             customers=owned,
             cpu_us=cpu_us,
-            worker=(_resident(_pid(running)) - empty) / owned,
+            table=table_bytes(customers, events),
+            worker=0.0,
             changelog_live=changelog / len(states),
             changelog_disk=_on_disk(running, CHANGELOG) / owned,
             scores_live=scores / owned,
@@ -118,8 +130,29 @@ def measure(customers: int, events: int, folder: Path) -> Cost:
         while _ready_lanes(running, before) < PARTITIONS:
             time.sleep(0.05)
         cost.recovery_per_s = owned / (time.monotonic() - begun_s)
+        cost.worker = (_resident(_pid(running)) - empty) / owned
         running.stop()
     return cost
+
+
+def table_bytes(customers: int, events: int) -> float:
+    """What the table and the schedule of so many customers allocate, a customer."""
+    policy, decoder = Policy(currency=CURRENCY), Decoder(CURRENCY, {}, 3_600_000)
+    lines = backlog(customers * events, customers, END_MS, seed=7).lines()
+    states: dict[bytes, bytes] = {}
+    for at in range(0, len(lines), CHUNK):
+        taken = [(decoder.purchase(v, k, END_MS), END_MS) for k, v in lines[at : at + CHUNK]]
+        states |= step(policy, states.get, taken, 0).states
+    tracemalloc.start()
+    table: dict[bytes, bytes] = {}
+    schedule = Schedule()
+    for customer, state in states.items():
+        key = bytes(bytearray(customer))  # a copy: what a record brings
+        table[key] = bytes(bytearray(state))
+        schedule.put(key, decode_summary(state).deadline_s)
+    size, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return size / len(table)
 
 
 def _pid(running: Job) -> int:
