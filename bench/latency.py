@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from math import inf
 from pathlib import Path
@@ -80,7 +80,9 @@ def measure(
         pace = Pace(run.bootstrap, rate, total_s, customers, start_ms, seed)
         target = run.folder / "seen"
         with Others() as others, _observer(engine, run, pace, target) as observer:
-            late_ms = _publish(pace)
+            with publish(pace) as published:
+                pass
+            late_ms = published.late_ms_max
             if engine.name == FULL:
                 observer.wait(OBSERVED_S_MAX)
             else:
@@ -129,13 +131,18 @@ def _wait_until_it_works(engine: Engine, run: Run, child: Child, customers: int)
     ends.close()
 
 
-@contextmanager
 def _observer(
     engine: Engine, run: Run, pace: Pace, target: Path
-) -> Iterator["subprocess.Popen[bytes]"]:
+) -> AbstractContextManager["subprocess.Popen[bytes]"]:
     what = ["topic", run.bootstrap, engine.output(run)]
     if engine.name == FULL:
         what = ["redis", run.redis_url, msgspec.json.encode(pace).decode()]
+    return observed(what, target)
+
+
+@contextmanager
+def observed(what: list[str], target: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """A reader beside whatever happens meanwhile; `what` is the beginning of its arguments."""
     process = subprocess.Popen([sys.executable, "-m", "bench.observing", *what, str(target)])
     try:
         yield process
@@ -146,13 +153,33 @@ def _observer(
         process.wait()
 
 
-def _publish(pace: Pace) -> float:
+@dataclass
+class Published:
+    """What a publisher told at its end.
+
+    Attributes:
+        late_ms_max: by how much it was late at most.
+    """
+
+    late_ms_max: float = 0.0
+
+
+@contextmanager
+def publish(pace: Pace) -> Iterator[Published]:
+    """Publish beside whatever happens meanwhile; wait until all is published."""
     command = [sys.executable, "-m", "bench.pacing", msgspec.json.encode(pace).decode()]
-    seconds_max = pace.seconds + PUBLISHED_S_MAX
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=seconds_max)
-    told = json.loads(done.stdout)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE)
+    published = Published()
+    try:
+        yield published
+        said, _ = process.communicate(timeout=pace.seconds + PUBLISHED_S_MAX)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 0, "the publisher failed"
+    told = json.loads(said)
     assert told["unpublished"] == 0, "the broker did not take all events"
-    return float(told["late_ms_max"])
+    published.late_ms_max = float(told["late_ms_max"])
 
 
 def _settle(engine: Engine, run: Run) -> None:

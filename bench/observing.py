@@ -23,7 +23,9 @@ from bench.pacing import Pace
 BATCH: Final = 5_000
 POLL_S: Final = 0.002
 PROBES_A_SECOND: Final = 200
-LOOKED_UP_MAX: Final = 200
+LOOKED_UP_MAX: Final = 2_000
+"""Where some partitions stand still for seconds, the events of the others are looked up too."""
+
 PATIENCE_MS: Final = 15_000
 
 _ORDERS: Final = b'"orders":'

@@ -7,6 +7,7 @@ customer is put in again. So nothing piles up.
 """
 
 from array import array
+from collections.abc import Iterable
 from heapq import heappop, heappush
 from typing import Final
 
@@ -36,7 +37,7 @@ class Schedule:
     """
 
     __slots__ = ("_closed", "_closed_heap", "_gone", "_late", "_now_ms", "_open", "_queued",
-                 "_ripe", "_seconds", "_seconds_heap")  # fmt: skip
+                 "_ripe", "_ripe_from_s", "_seconds", "_seconds_heap")  # fmt: skip
 
     def __init__(self) -> None:
         self.clear()
@@ -49,6 +50,7 @@ class Schedule:
         self._seconds: dict[int, list[bytes]] = {}
         self._seconds_heap: list[int] = []
         self._ripe: list[bytes] = []  # of slots that have passed
+        self._ripe_from_s = 0  # the earliest second of those, or of some taken out before
         self._late: dict[int, list[bytes]] = {}  # put in as due after time had come to it
         self._gone = 0  # entries that do not count
         self._open = -1  # number of the slot that is, or was last, spread over its seconds
@@ -122,8 +124,8 @@ class Schedule:
 
         Entries that do not count any more are seen, too, until they are swept.
         """
-        waiting = self._ripe or self._late
-        earliest = [self._now_ms // MS_PER_S] if waiting else []
+        earliest = [self._ripe_from_s] if self._ripe else []
+        earliest += self._late
         earliest += self._seconds_heap[:1]
         earliest += [number << _SLOT_BITS for number in self._closed_heap[:1]]
         return min(earliest, default=None)
@@ -132,7 +134,12 @@ class Schedule:
         """Takes those of a second's entries that count."""
         ripe = self._counting(entries, second)
         self._gone -= len(entries) - len(ripe)
-        self._ripe += ripe
+        self._take_as_ripe(ripe, second)
+
+    def _take_as_ripe(self, customers: Iterable[bytes], from_s: int) -> None:
+        if not self._ripe or from_s < self._ripe_from_s:
+            self._ripe_from_s = from_s
+        self._ripe += customers
 
     def _counting(self, entries: list[bytes], second: int) -> list[bytes]:
         queued = self._queued
@@ -168,7 +175,7 @@ class Schedule:
             for customer, second in seconds.items():
                 self._queued[customer] = second
             if slot.number < number:
-                self._ripe += seconds
+                self._take_as_ripe(seconds, min(seconds.values(), default=slot.start_s))
                 continue
             for customer, second in seconds.items():
                 entries = self._seconds.setdefault(second, [])

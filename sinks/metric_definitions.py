@@ -14,6 +14,9 @@ MAX_SINK_ERRORS = 16
 """Distinct error codes that get a series of their own, per sink; the rest is `other`."""
 
 OUTCOMES = ("processed", "duplicate", "late", "rerouted", "dead_letter")
+TICK_FAULTS = ("undecodable", "ahead")
+HOLDING_TOPICS = ("clv.purchases",)
+"""Whose silence, while other topics go on, holds time back."""
 CAUSES = ("purchase", "refund", "engagement", "silence", "late_event", "model", "profile")
 NOBODY = "none"
 """The `from` of a customer's first change: Prometheus reads an empty label as no label."""
@@ -115,6 +118,22 @@ TICK_AGE = Definition(
     (),
     "Age of the last tick applied, of the owned partition where it is oldest.",
     "Silence is noticed by ticks: without them no customer ever lapses.",
+)
+CLOCK_HELD = Definition(
+    "clv_clock_held",
+    "gauge",
+    "1",
+    ("topic",),
+    "1 while time is held back because the topic's publisher seems to be dead; else 0.",
+    "Ticks that are late on purpose: it is the publisher who needs help, not the worker.",
+)
+TICKS_REFUSED = Definition(
+    "clv_ticks_refused_total",
+    "counter",
+    "1",
+    ("reason",),
+    "Records of clv.clock that no worker can have written, and that were passed over.",
+    "Somebody else writes to a topic that is the workers' own.",
 )
 RECOVERING = Definition(
     "clv_recovering_records",
@@ -320,6 +339,8 @@ DEFINITIONS: tuple[Definition, ...] = (
     CONSUMER_LAG_SECONDS,
     LAST_EVENT,
     TICK_AGE,
+    CLOCK_HELD,
+    TICKS_REFUSED,
     RECOVERING,
     REBALANCES,
     CUSTOMERS,

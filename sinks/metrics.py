@@ -66,6 +66,7 @@ class Metrics(Collector):
         self._by_partition: list[PartitionGauge] = []
         self._recovery_started_s: float | None = None
         self._tick_made_s: dict[int, float] = {}
+        self._earliest_s: dict[int, float] = {}
         self._create_input()
         self._create_population(tiers, levels)
         self._create_output()
@@ -171,18 +172,21 @@ class Metrics(Collector):
                 labels = self._dead.bounded((topic, reason), define.MAX_REASONS)
                 self._dead.add(labels, records)
 
-    def deadlines(self, partition: int, pending: int, overdue_s: float) -> None:
+    def deadlines(self, partition: int, pending: int, earliest_s: float | None) -> None:
         """Report the schedule of a partition.
 
         Args:
             partition: whose schedule.
             pending: customers with a deadline ahead.
-            overdue_s: how long the earliest deadline has been due, by the worker's clock; 0
-                where none is.
+            earliest_s: Unix time of the earliest deadline; None where there is none, or where it
+                is not measured by the time of day. Once it has passed, its age grows by itself.
         """
         with self._lock:
             self._deadlines.set(partition, (), pending)
-            self._score_age.set(partition, (), max(0.0, overdue_s))
+            if earliest_s is None:
+                self._earliest_s.pop(partition, None)
+            else:
+                self._earliest_s[partition] = earliest_s
 
     def state_bytes(self, partition: int, size: int) -> None:
         """Report the encoded size of all states of a partition, keys included, in bytes."""
@@ -197,6 +201,16 @@ class Metrics(Collector):
         """
         with self._lock:
             self._tick_made_s[partition] = made_s
+
+    def ticks_refused(self, reason: str, records: int) -> None:
+        """Count records of `clv.clock` that were passed over, by why (`TICK_FAULTS`)."""
+        with self._lock:
+            self._ticks_refused.add((reason,), records)
+
+    def clock_held(self, topic: str, *, held: bool) -> None:
+        """Report whether a topic's publisher seems to be dead, so that time is held back."""
+        with self._lock:
+            self._clock_held.set((topic,), float(held))
 
     def lag(self, topic: str, partition: int, records: int, seconds: float) -> None:
         """Report what an owned partition has before it.
@@ -236,6 +250,7 @@ class Metrics(Collector):
             for gauge in self._by_partition:
                 gauge.drop(partition)
             self._tick_made_s.pop(partition, None)
+            self._earliest_s.pop(partition, None)
             self._end_recovery_if_done()
 
     def recovery_started(self) -> None:
@@ -272,7 +287,7 @@ class Metrics(Collector):
             if self._recovery_started_s is not None:
                 self._recovery.set((), max(0.0, now_s - self._recovery_started_s))
             families = [series.family() for series in self._series]
-            families.append(self._tick_age(now_s))
+            families += [self._tick_age(now_s), self._score_age(now_s)]
         yield from families
 
     def render(self) -> bytes:
@@ -282,6 +297,10 @@ class Metrics(Collector):
     def _tick_age(self, now_s: float) -> GaugeMetricFamily:
         oldest = [max(0.0, now_s - min(self._tick_made_s.values()))] if self._tick_made_s else []
         return gauge_family(define.TICK_AGE, [((), age) for age in oldest])
+
+    def _score_age(self, now_s: float) -> GaugeMetricFamily:
+        age_s = max(0.0, now_s - min(self._earliest_s.values(), default=now_s))
+        return gauge_family(define.SCORE_AGE, [((), age_s)])
 
     # -- creation ----------------------------------------------------------------------------
 
@@ -301,6 +320,10 @@ class Metrics(Collector):
         self._lag_seconds = self._keep(PartitionGauge(define.CONSUMER_LAG_SECONDS, largest=True))
         self._last_event = self._keep(Gauge(define.LAST_EVENT))
         self._dead = self._keep(Counter(define.DEAD_LETTERS))
+        self._ticks_refused = self._keep(Counter(define.TICKS_REFUSED, product(define.TICK_FAULTS)))
+        self._clock_held = self._keep(Gauge(define.CLOCK_HELD))
+        for topic in define.HOLDING_TOPICS:
+            self._clock_held.set((topic,), 0)
         self._rebalances = self._keep(Counter(define.REBALANCES, [()]))
         self._recovering = self._keep(PartitionGauge(define.RECOVERING, [()]))
         self._recovered = self._keep(Counter(define.RECOVERED, [()]))
@@ -317,7 +340,6 @@ class Metrics(Collector):
         self._verdicts = VerdictCounters()
         self._series += [*self._changes.series, *self._verdicts.series]
         self._deadlines = self._keep(PartitionGauge(define.DEADLINES, [()]))
-        self._score_age = self._keep(PartitionGauge(define.SCORE_AGE, [()], largest=True))
         self._state_bytes = self._keep(PartitionGauge(define.STATE_BYTES, [()]))
 
     def _create_output(self) -> None:

@@ -40,7 +40,9 @@ async def make_ticks(app: LaneApp, settings: Settings, metrics: Metrics) -> None
     if settings.clock == "events":
         await _make_ticks(app, settings, metrics, None)
         return
-    watch = PublisherWatch(settings, wall_ms)
+    watch = PublisherWatch(
+        settings, wall_ms, lambda topic, held: metrics.clock_held(topic, held=held)
+    )
     watching = asyncio.create_task(watch.run())
     watching.add_done_callback(lambda task: _end(app, task))
     try:

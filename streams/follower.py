@@ -54,6 +54,7 @@ class Follower:
         """
         self._redis, self._metrics, self._readiness = redis, metrics, readiness
         self._partition, self._refill = partition, refill
+        self._log = logging.LoggerAdapter(log, {"partition": partition})
         self._writing: asyncio.Task[None] | None = None
         self._looked_s = 0.0
 
@@ -108,7 +109,9 @@ class Follower:
             try:
                 await self.align(mark)
             except MarkAhead:
-                log.warning("partition %d: Redis is ahead; another worker has it", self._partition)
+                self._log.warning(
+                    "partition %d: Redis is ahead; another worker has it", self._partition
+                )
 
     async def end(self) -> None:
         """Finish in a moment, or leave it to the next owner, who finds the mark behind."""
@@ -123,13 +126,15 @@ class Follower:
         begun_s = time.perf_counter()
         answer = await self._patiently(lambda: self._redis.write(batch))
         if answer is Answer.BEHIND:
-            log.warning("partition %d: Redis has lost scores; writes all again", self._partition)
+            self._log.warning(
+                "partition %d: Redis has lost scores; writes all again", self._partition
+            )
             answer = await self._write_all(batch.mark)
         self._metrics.sink(self._redis.name, time.perf_counter() - begun_s)
         if answer is Answer.WRITTEN:
             readable()
         else:
-            log.warning("partition %d: another worker has written on", self._partition)
+            self._log.warning("partition %d: another worker has written on", self._partition)
 
     async def _write_all(self, mark: int) -> Answer:
         answer = Answer.BEHIND
@@ -147,7 +152,7 @@ class Follower:
                 result = await attempt()
             except Unavailable as away:
                 if wait_s == 0.0:
-                    log.warning("partition %d waits: %s", self._partition, away)
+                    self._log.warning("partition %d waits: %s", self._partition, away)
                 self._metrics.sink_error(self._redis.name, away.code)
                 self._readiness.away(self._redis.name, str(away))
                 wait_s = min(max(2 * wait_s, away.pause_s), BACKOFF_S_MAX)
@@ -155,5 +160,5 @@ class Follower:
             else:
                 self._readiness.answers(self._redis.name)
                 if wait_s:
-                    log.info("partition %d goes on: Redis answers", self._partition)
+                    self._log.info("partition %d goes on: Redis answers", self._partition)
                 return result

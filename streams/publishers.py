@@ -55,12 +55,23 @@ def is_dead(arrivals: Mapping[str, Sequence[int]]) -> bool:
 class PublisherWatch:
     """Asks Kafka while it runs.
 
+    Args:
+        settings: where Kafka is, and what silence is suspicious.
+        now_ms: the time of day, epoch ms.
+        told: called after each answer with the topic whose publisher may be dead, and whether
+            time is held back because of it.
+
     Attributes:
         holds: whether time must not be believed now; also until the first answer.
     """
 
-    def __init__(self, settings: Settings, now_ms: Callable[[], int]) -> None:
-        self._settings, self._now_ms = settings, now_ms
+    def __init__(
+        self,
+        settings: Settings,
+        now_ms: Callable[[], int],
+        told: Callable[[str, bool], None] = lambda _topic, _held: None,
+    ) -> None:
+        self._settings, self._now_ms, self._told = settings, now_ms, told
         self._period_ms = settings.publisher_silence_ms
         self._dead = False
         self._held_until_ms = 0
@@ -104,6 +115,7 @@ class PublisherWatch:
             self._held_until_ms = now_ms + int(self._period_ms * _DRAIN_SHARE)
             log.warning("%s speaks again, or was given up: time goes on soon", PURCHASES)
         self.holds = self._dead or now_ms < self._held_until_ms
+        self._told(PURCHASES, self.holds)
 
     async def _arrivals(self, consumer: Any, now_ms: int) -> dict[str, list[int]]:
         places = [TopicPartition(t, n) for t in INPUTS for n in range(self._settings.partitions)]

@@ -66,10 +66,18 @@ class Report:
         metrics.verdicts(result.verdicts)
         self._population(result.population)
 
-    def state(self, size: int, deadlines: int, overdue_s: float) -> None:
-        """How much is kept, and what is due."""
+    def state(self, size: int) -> None:
+        """How much is kept, in bytes."""
         self._metrics.state_bytes(self._partition, size)
-        self._metrics.deadlines(self._partition, deadlines, overdue_s)
+
+    def schedule(self, deadlines: int, earliest_s: int | None) -> None:
+        """How many deadlines there are, and the epoch second of the earliest."""
+        known_s = earliest_s if self._wall_clock else None
+        self._metrics.deadlines(self._partition, deadlines, known_s)
+
+    def ticks_refused(self, reason: str, records: int) -> None:
+        """Records of the clock's topic were no ticks."""
+        self._metrics.ticks_refused(reason, records)
 
     def tick(self, at_ms: int) -> None:
         """Time has come so far."""

@@ -62,8 +62,8 @@ class Scorekeeper:
         self._shared, self._lane, self._table = shared, lane, table
         self._number = lane.number
         self._schedule = Schedule()
-        self._ticks = PendingTicks()
         self._report = Report(shared.metrics, lane.number, wall_clock=shared.wall_clock)
+        self._ticks = PendingTicks(self._report.ticks_refused, wall_clock=shared.wall_clock)
         self._follower = Follower(
             shared.redis, shared.metrics, shared.readiness, lane.number, self._refill
         )
@@ -159,6 +159,7 @@ class Scorekeeper:
             return None
         due = self._schedule.due(self.now_ms, DUE_MAX)
         self._due_left = len(due) == DUE_MAX
+        self._report.schedule(len(self._schedule), self._schedule.earliest_s())
         self._begun_s = time.perf_counter()
         return silence(self._shared.policy, self._table.get, due, self.now_ms) if due else None
 
@@ -224,7 +225,8 @@ class Scorekeeper:
             )
 
     def _gauge(self) -> None:
-        self._report.state(self._state_bytes, len(self._schedule), 0.0)
+        self._report.state(self._state_bytes)
+        self._report.schedule(len(self._schedule), self._schedule.earliest_s())
 
 
 def keepers(app: LaneApp) -> list[Scorekeeper]:

@@ -2,16 +2,30 @@
 
 A tick says what time it was, and where the inputs of its partition ended then. A partition
 believes it once it has applied all of that, and not before: with lag, silence proves nothing.
+What is no tick, or one that no worker's clock can have made, is passed over: it holds no fact that
+could be lost, and the next tick knows more.
 """
 
+import logging
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final, Literal
 
 import msgspec
+
+from streams.logs import place
 
 PENDING_MAX = 256
 """Ticks that wait for a backlog to be applied. When there are more, every other one is dropped:
 time then advances in larger steps, and no less far."""
+
+AHEAD_MS_MAX: Final = 86_400_000
+"""How far a tick may be ahead of its own record's Kafka timestamp, where ticks tell the time of
+day. Clocks that jump jump by hours (DECISIONS.md, 18); what is further ahead would make everyone
+look silent, for good, as time never goes back."""
+
+log = logging.getLogger(__name__)
+
+Refused = Literal["undecodable", "ahead"]
 
 
 class Tick(msgspec.Struct, frozen=True):
@@ -30,16 +44,56 @@ encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Tick).decode
 
 
-class PendingTicks:
-    """The ticks of one partition that are not believed yet, oldest first."""
+def _knows_more(earlier: Tick, later: Tick) -> bool:
+    return any(end > later.ends.get(topic, end) for topic, end in earlier.ends.items())
 
-    def __init__(self) -> None:
+
+class PendingTicks:
+    """The ticks of one partition that are not believed yet, oldest first.
+
+    Args:
+        refused: told, for each batch with any, why and how many of its records were passed over.
+        wall_clock: ticks tell the time of day; else they follow the events, wherever these are.
+    """
+
+    def __init__(self, refused: Callable[[Refused, int], None], *, wall_clock: bool = True) -> None:
+        self._refused, self._wall_clock = refused, wall_clock
         self._ticks: list[Tick] = []
 
     def add(self, records: list[Any]) -> None:
-        """Take ticks as they come from `clv.clock`."""
-        self._ticks.extend(_decode(record.value) for record in records)
-        while len(self._ticks) > PENDING_MAX:
+        """Take ticks as they come from `clv.clock`, whoever wrote them."""
+        passed_over: dict[Refused, list[Any]] = {}
+        for record in records:
+            tick = self._read(record)
+            if isinstance(tick, Tick):
+                self._append(tick)
+            else:
+                passed_over.setdefault(tick, []).append(record)
+        for reason, those in passed_over.items():
+            self._refused(reason, len(those))
+            log.warning(
+                "%d records of %s are no ticks (%s), and are passed over",
+                len(those),
+                those[0].topic,
+                reason,
+                extra=place(those[0]),
+            )
+
+    def _read(self, record: Any) -> Tick | Refused:
+        try:
+            tick = _decode(record.value or b"")
+        except msgspec.DecodeError:
+            return "undecodable"
+        ahead_ms = tick.at_ms - record.timestamp
+        return "ahead" if self._wall_clock and ahead_ms > AHEAD_MS_MAX else tick
+
+    def _append(self, tick: Tick) -> None:
+        # A log does not shrink, unless Kafka lost its end or the tick was forged: either way what
+        # an earlier one waits for may never come.
+        while self._ticks and _knows_more(self._ticks[-1], tick):
+            self._ticks.pop()
+        self._ticks.append(tick)
+        if len(self._ticks) > PENDING_MAX:
             # The last one stays: it is the newest time.
             self._ticks = self._ticks[-1::-2][::-1]
 

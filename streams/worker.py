@@ -5,6 +5,7 @@ import contextlib
 import logging
 import signal
 from collections.abc import Awaitable, Callable
+from importlib.metadata import version
 from typing import Any
 
 from aiokafka.errors import ProducerFenced
@@ -12,7 +13,7 @@ from aiokafka.errors import ProducerFenced
 from sinks.metrics import Metrics
 from sinks.redis import RedisScores
 from sinks.sink import Unavailable, Unusable
-from streams import clock, kafka, topics
+from streams import clock, kafka, kafka_watch, topics
 from streams.app import create_app, create_metrics
 from streams.complaint import Complaint
 from streams.http import StatusServer
@@ -60,38 +61,59 @@ async def run(
     status = StatusServer(settings.metrics_port, metrics.render, readiness.verdict)
     status.start()
     redis = RedisScores(settings.redis_url.get_secret_value(), settings.redis_prefix)
+    watching: asyncio.Task[None] | None = None
     try:
-        log.info("scores by %s", policy.params.model)
-        if not embedded and not await _wait_for(lambda: topics.verify(settings), stop):
+        log.info(
+            "clv-stream %s, group %s, instance %s: scores by %s, parameters %s",
+            version("clv-stream"),
+            settings.group,
+            settings.instance or "of no name",
+            policy.params.model,
+            policy.params.version,
+        )
+        wait_for = Waiting(readiness, stop)
+        if not embedded and not await wait_for(kafka_watch.NAME, lambda: topics.verify(settings)):
             return
-        if not await _wait_for(redis.open, stop):
+        if not await wait_for(redis.name, redis.open):
             return
         app = create_app(settings, policy, metrics, redis, readiness)
         readiness.watch(app)
+        watching = asyncio.create_task(kafka_watch.watch(settings, readiness))
+        watching.add_done_callback(lambda task: _watch(app, task))
         if await _start(app, stop):
             started(app)
             await _work(app, settings, metrics, stop)
     finally:
+        if watching is not None:
+            watching.cancel()
         await redis.close()
         status.close()
 
 
-async def _wait_for(attempt: Callable[[], Awaitable[object]], stop: asyncio.Event) -> bool:
-    """Try until it succeeds; False where the worker was told to stop meanwhile."""
-    wait_s = 0.5
-    while not stop.is_set():
-        try:
-            await attempt()
-        except Unusable as error:
-            raise WorkerFailed(str(error)) from error
-        except (kafka.KafkaAway, Unavailable) as away:
-            log.warning("%s (tries again in %.1f s)", away, wait_s)
-        else:
-            return True
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), wait_s)
-        wait_s = min(2 * wait_s, RETRY_S_MAX)
-    return False
+class Waiting:
+    """Waits for what a worker needs before it can begin."""
+
+    def __init__(self, readiness: Readiness, stop: asyncio.Event) -> None:
+        self._readiness, self._stop = readiness, stop
+
+    async def __call__(self, dependency: str, attempt: Callable[[], Awaitable[object]]) -> bool:
+        """Try until it succeeds; False where the worker was told to stop meanwhile."""
+        wait_s = 0.5
+        while not self._stop.is_set():
+            try:
+                await attempt()
+            except Unusable as error:
+                raise WorkerFailed(str(error)) from error
+            except (kafka.KafkaAway, Unavailable) as away:
+                self._readiness.away(dependency, str(away))
+                log.warning("%s (tries again in %.1f s)", away, wait_s)
+            else:
+                self._readiness.answers(dependency)
+                return True
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), wait_s)
+            wait_s = min(2 * wait_s, RETRY_S_MAX)
+        return False
 
 
 async def _start(app: LaneApp, stop: asyncio.Event) -> bool:
@@ -125,6 +147,7 @@ async def _work(app: LaneApp, settings: Settings, metrics: Metrics, stop: asynci
         async with asyncio.timeout(STOP_S_MAX):
             await app.consumer.release()
             await app.stop()
+            log.info("stopped: all that was begun is committed")
 
 
 def _watch(app: LaneApp, task: asyncio.Task[None]) -> None:

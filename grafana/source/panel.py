@@ -164,6 +164,8 @@ def _field(panel: Panel) -> Json:
             "lineWidth": 1,
             "fillOpacity": 40 if panel.stacked else 8,
             "showPoints": "never",
+            # From 0, so that 3 brokers do not look like a cliff at 2.9; values below 0 still show.
+            "axisSoftMin": 0,
             "stacking": {"mode": "normal" if panel.stacked else "none", "group": "A"},
             "thresholdsStyle": {"mode": "off" if panel.limit is None else "line"},
         }

@@ -175,10 +175,25 @@ _TIME = (
     ),
     Panel(
         "How overdue is the most overdue score?",
-        "0 while every due deadline has been looked at.",
+        "0 while every due deadline has been looked at; it grows by itself where time stands.",
         OWNED,
         "s",
         [Query("max(clv_score_age_seconds)", "overdue")],
+    ),
+    Panel(
+        "Is time held back on purpose?",
+        "1: the topic's publisher seems to be dead, so silence proves nothing and nobody lapses "
+        "(CLV_PUBLISHER_SILENCE).",
+        EACH_WORKER,
+        "short",
+        [Query("max by (topic) (clv_clock_held)", "{{topic}}")],
+    ),
+    Panel(
+        "Who else writes to the clock?",
+        "Records of clv.clock that were no ticks, and were passed over. There should be none.",
+        COUNTED,
+        "ops",
+        [Query("sum by (reason) (rate(clv_ticks_refused_total[$__rate_interval]))", "{{reason}}")],
     ),
     Panel(
         "How many deadlines are pending?",

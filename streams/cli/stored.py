@@ -10,17 +10,17 @@ from streams.stored import Past, StoredStates, Told, read_states, recall
 
 def states(settings: Settings, customer: bytes | None = None) -> StoredStates:
     """See `streams.stored.read_states`."""
-    with _Bar() as told:
+    with bar() as told:
         return asyncio.run(read_states(settings, told, customer))
 
 
 def past(settings: Settings, policy: Policy, customer: bytes, at_ms: int) -> Past:
     """See `streams.stored.recall`."""
-    with _Bar() as told:
+    with bar() as told:
         return asyncio.run(recall(settings, policy, customer, at_ms, told))
 
 
-class _Bar:
+class bar:  # noqa: N801 - used as `with bar() as told`
     """One bar, which names the topic that is being read."""
 
     def __init__(self) -> None:

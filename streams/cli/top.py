@@ -1,4 +1,4 @@
-"""`clv top`: who is most valuable, and whom to call first, from Redis."""
+"""`clv top`: who is most valuable, and whom to call first, from Redis; who moved, from Kafka."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -9,9 +9,19 @@ from rich.table import Table
 from rich.text import Text
 
 from streams.cli.output import AsJson, amount, console, print_json, shortly
+from streams.cli.top_movers import top_movers
 from streams.complaint import Complaint
 from streams.lookups import Lookups, Ranked
 from streams.settings import Settings
+
+DAYS = 7
+DAYS_MAX = 3_660
+
+
+class WrongUsage(Complaint):
+    """Options that do not go together."""
+
+    status = 2
 
 
 class By(StrEnum):
@@ -28,10 +38,30 @@ def top(
     count: Annotated[
         int, typer.Option("-n", "--count", min=1, max=100_000, help="How many customers.")
     ] = 10,
+    movers: Annotated[
+        bool, typer.Option("--movers", help="Rank by how much the value moved lately.")
+    ] = False,
+    days: Annotated[
+        int | None,
+        typer.Option(min=1, max=DAYS_MAX, help=f"With --movers: over how many days [{DAYS}]."),
+    ] = None,
     json: AsJson = False,
 ) -> None:
-    """Rank customers by value, or by the value that their silence has put at risk."""
-    ranked = Lookups(Settings.load()).top(by.value, count)
+    """Rank customers by value, or by the value that their silence has put at risk.
+
+    With --movers, by how much that value rose or fell over the last days, counted back from the
+    newest score. Two published scores are compared: a customer's newest, and the one that held
+    when the days began. Both come from clv.scores, which Kafka compacts: where the earlier one is
+    gone, the earliest that is left takes its place (marked *), and where only the newest is left,
+    the customer is counted on stderr.
+    """
+    settings = Settings.load()
+    if movers:
+        top_movers(settings, by.value, DAYS if days is None else days, count, json=json)
+        return
+    if days is not None:
+        raise WrongUsage("--days needs --movers: a ranking from Redis is of now.")
+    ranked = Lookups(settings).top(by.value, count)
     if json:
         print_json([_document(place, row) for place, row in enumerate(ranked, start=1)])
     elif ranked:

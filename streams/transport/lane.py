@@ -44,6 +44,7 @@ class Lane:
         keeper: KeeperFactory,
     ) -> None:
         self.number = number
+        self._log = logging.LoggerAdapter(log, {"partition": number})
         self.inputs = [TopicPartition(topic, number) for topic in settings.inputs]
         self.applied: dict[TopicPartition, int] = {}
         self._uncommitted: dict[TopicPartition, int] = {}
@@ -83,7 +84,7 @@ class Lane:
             task.cancel()
         await asyncio.wait({task}, timeout=timeout_s)
         if not task.done():
-            log.warning("lane %d: the batch in flight did not end in time", self.number)
+            self._log.warning("lane %d: the batch in flight did not end in time", self.number)
             task.cancel()
             await asyncio.wait({task}, timeout=timeout_s)
             self.ready = False
@@ -116,8 +117,9 @@ class Lane:
             except Exception as error:
                 self.ready = False
                 if not await self._may_pass(error):
+                    self._tell_where(error)
                     raise
-                log.warning(
+                self._log.warning(
                     "lane %d: %s: %s; takes over afresh in %.1f s",
                     self.number,
                     type(error).__name__,
@@ -131,6 +133,13 @@ class Lane:
                 # that is to come closes this lane.
                 while not await self._feed.is_member():
                     await asyncio.sleep(backoff_s)
+
+    def _tell_where(self, error: Exception) -> None:
+        """So that a record that ends the worker each time can be found."""
+        records = self._in_hand.records if self._in_hand is not None else {}
+        spans = [f"{name} {c[0].offset} to {c[-1].offset}" for name, c in records.items() if c]
+        within = f" within offsets {', '.join(spans)}" if spans else ""
+        self._log.error("lane %d: ends by %s%s", self.number, type(error).__name__, within)
 
     async def _may_pass(self, error: Exception) -> bool:
         """Whether taking over afresh may help.
@@ -165,7 +174,7 @@ class Lane:
         self._uncommitted = {}
         await self.keeper.begin(mark)
         self.recovering, self.ready = False, True
-        log.info(
+        self._log.info(
             "lane %d: ready with %d keys, changelog at %d",
             number,
             len(self._table.partition(number)),

@@ -26,6 +26,7 @@ class Slot:
     """The place of one worker: its name in the group, its log, its process.
 
     Attributes:
+        port: of `/metrics`; 0 for any, where nobody asks.
         wanted: whether an orchestrator would keep a worker here.
         paused: whether its process is frozen.
         expected: how we asked the process to end; None where we did not.
@@ -33,9 +34,14 @@ class Slot:
     """
 
     def __init__(
-        self, number: int, env: Mapping[str, str], folder: Path, argv: Sequence[str]
+        self,
+        number: int,
+        env: Mapping[str, str],
+        folder: Path,
+        argv: Sequence[str],
+        port: int = 0,
     ) -> None:
-        self.number = number
+        self.number, self.port = number, port
         self.name = f"worker {number}"
         self.log = folder / f"worker-{number}.log"
         self.wanted = self.paused = False
@@ -45,7 +51,7 @@ class Slot:
         self.started_s = 0.0
         self.restart_s = 0.0
         self._read = self._lines = 0
-        own = {**env, "CLV_INSTANCE": f"slot-{number}", "CLV_METRICS_PORT": "0"}
+        own = {**env, "CLV_INSTANCE": f"slot-{number}", "CLV_METRICS_PORT": str(port)}
         self._argv = ["/usr/bin/env", *(f"{k}={v}" for k, v in own.items()), *argv]
         self._child: Child | None = None
 

@@ -90,7 +90,8 @@ class Job:
             **env,
         }
         clv(self.env, "topics", "apply")
-        self.worker = Slot(0, self.env, folder, command())
+        port = int(self.env.pop("CLV_METRICS_PORT", "0"))
+        self.worker = Slot(0, self.env, folder, command(), port=port)
 
     def publish(self, lines: Iterable[bytes], **how: Any) -> None:
         """See `publish`."""

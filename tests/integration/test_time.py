@@ -3,6 +3,7 @@
 import json
 import random
 import time
+import urllib.request
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from confluent_kafka import Producer
 from models.events import Event
 from models.policy import Policy
 from streams import ticks
+from streams.embedded.child import free_port
 from tests.integration.job import PARTITIONS, Job, job
 from tests.integration.timed import Timed, publish_timed
 from tests.models.shop import DAY_MS, Partition
@@ -173,7 +175,8 @@ def test_partitions_without_traffic_are_caught_up(tmp_path: Path) -> None:
 
 
 def test_a_dead_publisher_of_purchases_is_no_silence(tmp_path: Path) -> None:
-    with job(tmp_path, CLV_PUBLISHER_SILENCE="3s") as running:
+    port = free_port()
+    with job(tmp_path, CLV_PUBLISHER_SILENCE="3s", CLV_METRICS_PORT=str(port)) as running:
         running.worker.start()
         running.wait_for("recovered")
         due_ms = wall_ms() + 14_000
@@ -194,12 +197,19 @@ def test_a_dead_publisher_of_purchases_is_no_silence(tmp_path: Path) -> None:
         others_go_on(due_ms + 4_000)
         assert silent(changes(running)) == [], "nobody can have been seen to be silent"
         assert "its publisher seems to be dead" in running.worker.log.read_text()
+        assert 'clv_clock_held{topic="clv.purchases"} 1.0' in metrics(port)
         now_ms = wall_ms()
         publish_timed(bootstrap, [Timed("c-0", "alive", now_ms, now_ms, 5_000)])
         # c-0 was silent until then; that is certain now, as it is for all others.
         wait_until(lambda: len(silent(changes(running))) == 100, 20)
         assert {crossed for *_, crossed in silent(changes(running))} == {due_ms}
+        assert 'clv_clock_held{topic="clv.purchases"} 0.0' in metrics(port)
         running.stop()
+
+
+def metrics(port: int) -> str:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as page:
+        return str(page.read().decode())
 
 
 # -- long silences, late events, and clocks that jump ------------------------------------------

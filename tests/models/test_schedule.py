@@ -80,6 +80,19 @@ def test_what_is_due_at_once_again_waits_for_time_to_move() -> None:
     assert schedule.earliest_s() is None
 
 
+def test_what_is_left_of_a_portion_has_waited_since_it_was_due() -> None:
+    schedule = Schedule()
+    for number in range(10):
+        schedule.put(b"%d" % number, 5_000 + number)
+    assert schedule.earliest_s() == 4_096, "a slot that is closed tells its beginning"
+    assert schedule.due(4_096_000, 10) == []
+    assert schedule.earliest_s() == 5_000
+    assert len(schedule.due(900_000_000, 4)) == 4
+    assert schedule.earliest_s() == 5_000
+    assert len(schedule.due(900_000_000, 10)) == 6
+    assert schedule.earliest_s() is None
+
+
 def test_a_million_deadlines() -> None:
     keys = [b"customer-%d" % number for number in range(1_000_000)]
     tracemalloc.start()

@@ -152,7 +152,10 @@ def test_each_variable_is_a_setting_and_its_default_is_valid(name, monkeypatch):
     ours = {key: value for key, value in environment(name).items() if key.startswith("CLV_")}
     assert ours
     names = {key.removeprefix("CLV_") for key in ours}
-    assert names <= CONTRACT | {"PUBLISHER_SILENCE"}  # settings may be added to the contract's
+    assert names <= CONTRACT | {
+        "PUBLISHER_SILENCE",
+        "BATCH_EVENTS",
+    }  # settings may be added to the contract's
     assert names <= {field.upper() for field in Settings.model_fields}
     for key in list(os.environ):
         if key.startswith("CLV_"):
@@ -172,6 +175,18 @@ def test_no_other_service_gets_a_setting():
 def test_each_worker_has_an_instance_of_its_own():
     instances = [environment(name)["CLV_INSTANCE"] for name in ("worker-1", "worker-2")]
     assert len(set(instances)) == 2
+
+
+def test_every_setting_can_be_given_from_outside():
+    """Those left out are the stack's own: where Kafka and Redis are, ports, workers' names."""
+    own = {name for name in Settings.model_fields if name.startswith("kafka_")}
+    own |= {"redis_url", "metrics_port", "instance", "model_params"}
+    given = {
+        key.removeprefix("CLV_").lower()
+        for key, value in SERVICES["worker-1"]["environment"].items()
+        if key.startswith("CLV_") and value.startswith(f"${{{key}:-")
+    }
+    assert given == set(Settings.model_fields) - own
 
 
 def test_secrets_come_from_the_environment():

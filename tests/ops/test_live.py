@@ -61,7 +61,7 @@ def feed(metrics, partitions, rng):
             levels=dict.fromkeys(LEVELS, 4),
             at_risk_minor=300,
         )
-        metrics.deadlines(partition, 900, 0.0)
+        metrics.deadlines(partition, 900, now + 60)
         metrics.state_bytes(partition, 250_000)
         metrics.tick(partition, now)
         metrics.recovery_progress(partition, 0, 50)
@@ -85,6 +85,7 @@ def feed(metrics, partitions, rng):
     metrics.score_refreshes(dict.fromkeys(CAUSES, 2))
     chances = np.array([rng.randrange(10_001) for _ in range(50)])
     metrics.verdicts(verdicts_on(chances, (chances > rng.randrange(10_001)).astype(np.int64)))
+    metrics.ticks_refused("undecodable", 1)
     metrics.rebalance()
 
 

@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 
 import pytest
+from confluent_kafka import Producer
 from prometheus_client.parser import text_string_to_metric_families
 
 from sinks.metric_definitions import DEFINITIONS
@@ -99,7 +100,7 @@ def worker(own_kafka, redis_url, said):
 
 
 @pytest.mark.slow
-def test_a_worker_reports_what_it_has_done(worker):
+def test_a_worker_reports_what_it_has_done(worker, own_kafka):
     port, clv = worker
     until(lambda: get(port, "/healthz")[0] == 200)
     until(lambda: get(port, "/readyz")[0] == 200)
@@ -146,3 +147,29 @@ def test_a_worker_reports_what_it_has_done(worker):
     }
     assert {each.name for each in DEFINITIONS} - shown - OCCASIONAL == NOT_YET
     assert len(found) < 500
+
+    _passes_over_what_is_no_tick(own_kafka, port)
+    _tells_when_kafka_is_away(own_kafka, port)
+
+
+def _passes_over_what_is_no_tick(broker, port):
+    producer = Producer({"bootstrap.servers": broker.bootstrap, "log_level": 3})
+    for value in (b"{", None, b'{"at_ms": 99999999999999, "ends": {}}'):
+        producer.produce("clv.clock", value, partition=0)
+    assert producer.flush(30) == 0
+    until(lambda: total(scrape(port), "clv_ticks_refused_total") == 3)
+    assert total(scrape(port), "clv_ticks_refused_total", reason="ahead") == 1
+    assert get(port, "/readyz")[0] == 200
+    until(lambda: total(scrape(port), "clv_tick_age_seconds") < 2)
+
+
+def _tells_when_kafka_is_away(broker, port):
+    broker.stop()
+    until(lambda: get(port, "/readyz")[0] == 503)
+    assert any(
+        f"kafka: does not answer at {broker.bootstrap}" in reason
+        for reason in json.loads(get(port, "/readyz")[1])["reasons"]
+    )
+    assert get(port, "/healthz")[0] == 200
+    broker.start()
+    until(lambda: get(port, "/readyz")[0] == 200)

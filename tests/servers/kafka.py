@@ -6,7 +6,8 @@
         kafka.kill(); kafka.start()      # same port, same data
 
 `kafka = Kafka(version="4.1.0", properties={"num.io.threads": "4"})` for another version or
-settings. Jars are fetched once per version into `$XDG_CACHE_HOME/clv-stream/`.
+settings; `CLV_TEST_KAFKA=4.1.0` makes it the one that all tests use. Jars are fetched once per
+version into `$XDG_CACHE_HOME/clv-stream/`.
 """
 
 import asyncio
@@ -29,7 +30,7 @@ from confluent_kafka.admin import AdminClient
 from streams.embedded.child import LOOPBACK, ServerFailedError, free_port
 from tests.servers.server import Server, UnavailableError
 
-DEFAULT_VERSION = "3.9.1"
+DEFAULT_VERSION = os.environ.get("CLV_TEST_KAFKA", "3.9.1")
 JAVA_VERSION_MIN = 17
 COPY_DEPENDENCIES = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
 FETCH_SECONDS_MAX = 600

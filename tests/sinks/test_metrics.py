@@ -44,6 +44,8 @@ CONTRACT = {
     "clv_consumer_lag_seconds": ("topic",),
     "clv_last_event_timestamp_seconds": ("topic",),
     "clv_tick_age_seconds": (),
+    "clv_clock_held": ("topic",),
+    "clv_ticks_refused_total": ("reason",),
     "clv_recovering_records": (),
     "clv_rebalances_total": (),
     "clv_customers": ("tier",),
@@ -125,7 +127,7 @@ def fill(metrics, partitions=8):
             levels=dict.fromkeys(LEVELS, 1),
             at_risk_minor=7,
         )
-        metrics.deadlines(partition, 10, 0.0)
+        metrics.deadlines(partition, 10, 999_999.0)
         metrics.state_bytes(partition, 1000)
         metrics.tick(partition, 999_999.0)
         metrics.recovery_progress(partition, 0, 5)
@@ -312,14 +314,32 @@ def test_ages_grow_by_themselves_when_the_worker_is_stuck(metrics, clock):
     assert value(metrics, "clv_tick_age_seconds") == 61
 
 
-def test_lag_and_overdue_scores_show_the_worst_partition(metrics):
-    for partition, seconds in ((0, 3.0), (1, 9.0), (2, 1.0)):
+def test_lag_and_overdue_scores_show_the_worst_partition(metrics, clock):
+    assert value(metrics, "clv_score_age_seconds") == 0
+    for partition, seconds in ((0, 3.0), (1, 9.0), (2, -5.0)):
         metrics.lag(PURCHASES, partition, 10 * partition, seconds)
-        metrics.deadlines(partition, 100, seconds)
+        metrics.deadlines(partition, 100, clock.now_s - seconds)
     assert value(metrics, "clv_consumer_lag", topic=PURCHASES, partition="2") == 20
     assert value(metrics, "clv_consumer_lag_seconds", topic=PURCHASES) == 9
     assert value(metrics, "clv_score_age_seconds") == 9
     assert value(metrics, "clv_deadlines_pending") == 300
+    clock.now_s += 60  # nothing is reported any more, and still it shows
+    assert value(metrics, "clv_score_age_seconds") == 69
+    metrics.revoked(1)
+    assert value(metrics, "clv_score_age_seconds") == 63
+    metrics.deadlines(0, 0, None)
+    assert value(metrics, "clv_score_age_seconds") == 55
+
+
+def test_a_held_clock_and_forged_ticks_are_told_apart(metrics):
+    assert value(metrics, "clv_clock_held", topic=PURCHASES) == 0
+    metrics.clock_held(PURCHASES, held=True)
+    assert value(metrics, "clv_clock_held", topic=PURCHASES) == 1
+    metrics.clock_held(PURCHASES, held=False)
+    assert value(metrics, "clv_clock_held", topic=PURCHASES) == 0
+    assert value(metrics, "clv_ticks_refused_total", reason="ahead") == 0
+    metrics.ticks_refused("ahead", 3)
+    assert value(metrics, "clv_ticks_refused_total", reason="ahead") == 3
 
 
 def test_recovery_shows_while_it_runs_and_its_length_afterwards(metrics, clock):

@@ -48,13 +48,15 @@ def test_nothing_is_believed_before_the_first_answer() -> None:
 
 
 def test_time_goes_on_a_while_after_it_speaks_again() -> None:
-    made = watch()
+    told: list[tuple[str, bool]] = []
+    made = PublisherWatch(Settings(), lambda: 0, lambda *what: told.append(what))
     made.judge(arrivals([0, 1_000], [5_000]), 0)
     assert made.holds
     made.judge(arrivals([1, 0, 1_000], [5_000]), DAY_MS)
     assert made.holds, "what waited at the publisher comes first, and late"
     made.judge(arrivals([900, 0, 1_000], [5_000]), DAY_MS + HOUR_MS)
     assert not made.holds
+    assert told == [(PURCHASES, True), (PURCHASES, True), (PURCHASES, False)]
 
 
 def test_time_does_not_stand_for_ever() -> None:

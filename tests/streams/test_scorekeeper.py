@@ -1,6 +1,8 @@
 """A partition's keeper: what it commits, what it remembers, and what its successor finds."""
 
 import asyncio
+import dataclasses
+import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from types import SimpleNamespace
 from typing import Any
@@ -119,7 +121,7 @@ class Partition:
 
 
 def tick(at_ms: int, end: int) -> Any:
-    return SimpleNamespace(value=ticks.encode(ticks.Tick(at_ms, {PURCHASES: end})))
+    return SimpleNamespace(value=ticks.encode(ticks.Tick(at_ms, {PURCHASES: end})), timestamp=at_ms)
 
 
 def purchase(offset: int, customer: str, *, days: int = 0) -> Any:
@@ -188,6 +190,32 @@ def gauges(metrics: Metrics) -> list[str]:
     """What a partition adds to the gauges."""
     names = ("clv_customers{", "clv_value_minor", "clv_deadlines", "clv_state_bytes")
     return [line for line in metrics.render().decode().splitlines() if line.startswith(names)]
+
+
+async def test_a_deadline_that_nobody_looks_at_grows_old(partition: Partition) -> None:
+    """Time is held, or ticks do not come: the gauge must say so by itself."""
+    partition.shared = dataclasses.replace(partition.shared, wall_clock=True)
+    keeper = await partition.keeper()
+    assert score_age_s(partition.metrics) == 0
+    long_ago_ms = NOON_MS - 60 * DAY_MS
+    await partition.work(
+        keeper,
+        partition.batch(purchases=[record(PURCHASES, 0, ANN, long_ago_ms, partition=NUMBER)]),
+    )
+    assert score_age_s(partition.metrics) > 30 * DAY_MS / 1000
+    now_ms = int(time.time() * 1000)
+    await partition.work(keeper, partition.batch(clock=[tick(now_ms, 0)]))
+    assert score_age_s(partition.metrics) == 0
+    await keeper.end()
+
+
+def score_age_s(metrics: Metrics) -> float:
+    (line,) = [
+        line
+        for line in metrics.render().decode().splitlines()
+        if line.startswith("clv_score_age_seconds ")
+    ]
+    return float(line.split()[1])
 
 
 async def test_silence_speaks_only_when_all_that_a_tick_knew_is_applied(

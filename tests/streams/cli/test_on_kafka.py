@@ -3,12 +3,14 @@
 import asyncio
 import json
 
+import msgspec
 import pytest
 
 from models.events import Event, Kind
 from models.state import State, encode
 from streams import kafka, progress, topics
 from streams.progress import Progress
+from tests.streams.test_lookups import score
 
 pytestmark = pytest.mark.kafka
 
@@ -85,6 +87,54 @@ def test_a_value_that_is_no_state_is_said(clv, named_settings):
     ran = clv("state-hash", **place)
     assert (ran.status, ran.out) == (1, "")
     assert ran.err.startswith("clv: damaged-state-changelog holds a value that is no state")
+
+
+def test_movers(clv, named_settings):
+    place = {"kafka_bootstrap": named_settings.kafka_bootstrap, "group": "movers"}
+    assert clv("topics", "apply", **place).status == 0
+    ran = clv("top", "--movers", **place)
+    assert (ran.status, ran.out) == (1, "")
+    assert ran.err == "clv: Nobody has a score yet: publish events and run a worker.\n"
+    assert json.loads(clv("top", "--movers", "--json", **place).out)["movers"] == []
+
+    old, newest = "2026-02-01T00:00:00.000Z", "2026-03-09T00:00:00.000Z"
+    scores = [
+        ("rose", old, 100_00),
+        ("[red]fell", old, 9_000_00),
+        ("still", old, 70_00),
+        ("rose", newest, 250_00),
+        ("[red]fell", "2026-03-05T00:00:00.000Z", 8_000_00),
+        ("compacted", "2026-03-05T00:00:00.000Z", 70_00),
+        ("compacted", newest, 60_00),
+        ("unknown", newest, 60_00),
+    ]
+    produce(
+        named_settings,
+        topics.SCORES,
+        *(
+            (name.encode(), msgspec.json.encode(score(name, total, as_of=as_of)), [])
+            for name, as_of, total in scores
+        ),
+    )
+    ran = clv("top", "--movers", "-n", 3, **place)
+    lines = ran.out.splitlines()
+    assert ran.status == 0
+    period = "7 days, 2026-03-02 00:00 to 2026-03-09 00:00"
+    assert lines[0] == f"Moves of total value within {period}"
+    assert lines[2].split()[:4] == ["1", "[red]fell", "-1,000.00", "9,000.00"]
+    assert lines[3].split() == (
+        ["2", "rose", "+150.00", "100.00", "250.00", "EUR", "gold", "2026-02-01"]
+    )
+    assert lines[4].split()[-1] == "2026-03-05*"
+    assert max(map(len, lines)) <= 80
+    assert "1 customers have one score left" in ran.err
+    assert "min.compaction.lag.ms=691200000" in ran.err
+    told = json.loads(clv("top", "--movers", "--days", 60, "--json", **place).out)
+    assert (told["moved"], told["unknown"], told["customers"]) == (3, 2, 5)
+    assert not any(mover["whole_period"] for mover in told["movers"])
+    assert told["movers"][1]["moved_minor"] == 150_00
+    wrong = clv("top", "--days", 3, **place)
+    assert (wrong.status, wrong.err.count("\n")) == (2, 1)
 
 
 def test_dead_letters(clv, named_settings):

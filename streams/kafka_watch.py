@@ -1,0 +1,48 @@
+"""Whether Kafka answers, asked now and then, for `/readyz`.
+
+A worker that has nothing to do sends nothing that could fail, and aiokafka repeats in silence what
+fails while it has. So a question is put to the brokers beside the work: a new connection each
+time, for one that is kept says nothing of a broker that stands still.
+"""
+
+import asyncio
+import logging
+from typing import Final
+
+from streams import kafka
+from streams.readiness import Readiness
+from streams.settings import Settings
+
+log = logging.getLogger(__name__)
+
+ASK_S: Final = 5.0
+ANSWER_S_MAX: Final = 5.0
+"""A batch may hold the event loop for some tenths of a second: less would be a false alarm."""
+
+NAME: Final = "kafka"
+
+
+async def watch(settings: Settings, readiness: Readiness) -> None:
+    """Keep `readiness` true until cancelled; a change is one line of the log."""
+    answered = True
+    while True:
+        answers = await _answers(settings)
+        if answers:
+            readiness.answers(NAME)
+        else:
+            readiness.away(NAME, f"does not answer at {settings.kafka_bootstrap}")
+        if answers and not answered:
+            log.info("Kafka answers again at %s", settings.kafka_bootstrap)
+        elif answered and not answers:
+            log.warning("Kafka does not answer at %s; waits for it", settings.kafka_bootstrap)
+        answered = answers
+        await asyncio.sleep(ASK_S)
+
+
+async def _answers(settings: Settings) -> bool:
+    """Whether a broker tells who is there."""
+    try:
+        async with asyncio.timeout(ANSWER_S_MAX), kafka.admin(settings):
+            return True
+    except (kafka.KafkaAway, TimeoutError):
+        return False
