@@ -84,6 +84,8 @@ async def _wait_for(attempt: Callable[[], Awaitable[object]], stop: asyncio.Even
             await attempt()
         except Unusable as error:
             raise WorkerFailed(str(error)) from error
+        except kafka.KafkaRefused:
+            raise
         except (kafka.KafkaAway, Unavailable) as away:
             log.warning("%s (tries again in %.1f s)", away, wait_s)
         else:
