@@ -5,6 +5,7 @@
 #   make test    all tests; those on a real Kafka and Redis where the machine can run them
 #   make chaos   kills and pauses workers and servers, and compares with a recount
 #   make bench   how many events a second, at what cost
+#   make fuzz    the decoder, guided by coverage (ARGS=-max_total_time=600; Python 3.11 or 3.12)
 #   make lint    ruff and mypy
 #   make audit   whether a dependency has a known flaw
 #   make sbom    what the program is made of, as CycloneDX, in sbom.cdx.json
@@ -13,7 +14,7 @@
 # ARGS are passed on: make demo ARGS=--keep-running, make test ARGS="-x tests/models".
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos bench lint audit sbom lock clean
+.PHONY: help demo test chaos bench fuzz lint audit sbom lock clean
 .DELETE_ON_ERROR:
 
 VENV := .venv
@@ -37,6 +38,11 @@ chaos: $(READY)
 
 bench: $(READY)
 	@$(PYTHON) bench/run.py $(ARGS)
+
+fuzz: $(READY)
+	@$(PIP) install 'uv==$(UV_VERSION)'
+	@$(VENV)/bin/uv run --quiet --no-project --python $(PYTHON) --with 'atheris==3.*' \
+	  --with-editable . python -m tests.fuzz_decoder $(ARGS)
 
 lint: $(READY)
 	$(VENV)/bin/ruff check .
