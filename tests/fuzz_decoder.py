@@ -18,7 +18,7 @@ with atheris.instrument_imports(include=["models"]):
 
 AT_MS = 1_772_357_400_000
 SECONDS_MAX = 0.005
-REPEATS = 9
+REPEATS = 30
 DETAIL_MAX = 500
 REPEATED_BYTES_MAX = 64
 VALUE_BYTES_MAX = 64 * 1024
@@ -63,7 +63,8 @@ def _bounded(data: bytes) -> None:
     if best_s > SECONDS_MAX:  # or it was the machine
         best_s = min(_seconds(data) for _ in range(REPEATS))
     if best_s > SECONDS_MAX:
-        raise SlowError(f"{best_s * 1e3:.1f} ms for {len(data)} bytes")
+        Path("build/fuzz/slow").write_bytes(data)
+        raise SlowError(f"{best_s * 1e3:.1f} ms for {len(data)} bytes, in build/fuzz/slow")
 
 
 class SlowError(Exception):
@@ -81,9 +82,9 @@ def outcome(data: bytes) -> None:
 
 
 def _seconds(data: bytes) -> float:
-    begun_s = time.perf_counter()
+    begun_s = time.thread_time()  # what others take of the machine is none of ours
     outcome(data)
-    return (time.perf_counter() - begun_s) / 2
+    return (time.thread_time() - begun_s) / 2
 
 
 def main() -> None:
