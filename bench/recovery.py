@@ -61,7 +61,7 @@ def main() -> None:
         for _ in range(REPEATS):
             recover(running)
             floor_of = [sys.executable, "-m", "bench.recovery", "--floor", running.kafka.bootstrap]
-            subprocess.run(floor_of, check=True)  # noqa: S603
+            subprocess.run(floor_of, check=True)
         running.stop()
 
 
@@ -92,9 +92,10 @@ def load(running: Job, customers: int) -> None:
         while True:
             try:
                 producer.produce(CHANGELOG, value, key=key, partition=number)
-                return
             except BufferError:
                 producer.poll(0.1)
+            else:
+                return
 
     kinds = states()
     say("bytes of a state, mean", f"{sum(map(len, kinds)) / len(kinds):.0f}")
