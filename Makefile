@@ -5,13 +5,16 @@
 #   make test    all tests; those on a real Kafka and Redis where the machine can run them
 #   make chaos   kills and pauses workers and servers, and compares with a recount
 #   make bench   how many events a second, at what cost
+#   make fuzz    the decoder, guided by coverage (ARGS=-max_total_time=600; Python 3.11 or 3.12)
 #   make lint    ruff and mypy
+#   make audit   whether a dependency has a known flaw
+#   make sbom    what the program is made of, as CycloneDX, in sbom.cdx.json
 #   make lock    resolves pyproject.toml into requirements.lock again
 #
 # ARGS are passed on: make demo ARGS=--keep-running, make test ARGS="-x tests/models".
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos bench lint lock clean
+.PHONY: help demo test chaos bench fuzz lint audit sbom lock clean
 .DELETE_ON_ERROR:
 
 VENV := .venv
@@ -35,6 +38,11 @@ chaos: $(READY)
 
 bench: $(READY)
 	@$(PYTHON) bench/run.py $(ARGS)
+
+fuzz: $(READY)
+	@$(PIP) install 'uv==$(UV_VERSION)'
+	@$(VENV)/bin/uv run --quiet --no-project --python $(PYTHON) --with 'atheris==3.*' \
+	  --with-editable . python -m tests.fuzz_decoder $(ARGS)
 
 lint: $(READY)
 	$(VENV)/bin/ruff check .
@@ -62,6 +70,24 @@ $(READY): requirements.lock pyproject.toml
 	@$(PIP) install --require-hashes -r requirements.lock
 	@$(PIP) install --no-deps -e .
 	@touch $@
+
+# Tools that only these two need are kept out of .venv: uv runs them in environments of their own.
+audit: $(READY)
+	@$(PIP) install 'uv==$(UV_VERSION)'
+	@$(VENV)/bin/uv tool run --quiet --python $(PYTHON) --from 'pip-audit==2.*' \
+	  pip-audit --requirement requirements.lock --disable-pip --vulnerability-service pypi \
+	  --progress-spinner off --format json $(ARGS) 2>/dev/null | $(PYTHON) .ci/audit
+
+# Of what the image holds: the dependencies of the program, not those of its tests.
+sbom: $(READY)
+	@$(PIP) install 'uv==$(UV_VERSION)'
+	@$(VENV)/bin/uv pip compile --quiet --python $(PYTHON) --constraints requirements.lock \
+	  --generate-hashes --no-emit-index-url --no-header pyproject.toml \
+	  | PYTHONWARNINGS=ignore $(VENV)/bin/uv tool run --quiet --python $(PYTHON) \
+	  --from 'cyclonedx-bom==7.*' cyclonedx-py requirements \
+	  --pyproject pyproject.toml --mc-type application --output-reproducible \
+	  --output-file sbom.cdx.json -
+	@echo "sbom.cdx.json: $$(grep -c '"purl"' sbom.cdx.json) packages"
 
 lock:
 	@test -x $(PYTHON) || python3 -m venv $(VENV)

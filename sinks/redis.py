@@ -25,7 +25,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from sinks.redis_errors import address, explain
+from sinks.redis_errors import address, explain, tls_hint
 from sinks.redis_link import Command, IncompleteTransaction, Link, link
 from sinks.redis_mark import Attempt, Mark, UnreadableMark
 from sinks.sink import Answer, Committed, Unavailable, Unusable
@@ -93,6 +93,7 @@ class RedisScores:
             prefix: of every key.
             timeout_s: after so long without an answer Redis counts as away, in seconds.
         """
+        self._url = url  # with the password: never shown
         self.where = address(url)
         self.warning: str | None = None
         self._prefix = prefix
@@ -122,7 +123,10 @@ class RedisScores:
             for key in (self._total, self._risk):
                 await self._client.zcard(key)
         except (RedisError, OSError) as error:
-            raise explain(error, self.where) from error
+            found, hint = explain(error, self.where), tls_hint(error, self._url)
+            if isinstance(found, Unavailable) and hint is not None:
+                found = Unavailable(f"{found}: {hint}", code=found.code, pause_s=found.pause_s)
+            raise found from error
         policy = memory.get("maxmemory_policy", "noeviction")
         self.warning = None
         # Scores never expire, so a policy of volatile keys leaves them alone.

@@ -39,6 +39,10 @@ _CLUSTER: Final = (
     exceptions.AskError,
     exceptions.ClusterCrossSlotError,
 )
+# What redis-py keeps of errors that came before a connection was there.
+_CONNECTING: Final = "connecting to"
+_UNTRUSTED: Final = "CERTIFICATE_VERIFY_FAILED"
+
 _DENIED: Final = (
     exceptions.AuthenticationError,
     exceptions.AuthenticationWrongNumberOfArgsError,
@@ -80,12 +84,35 @@ def explain(error: Exception, where: str) -> Unavailable | Unusable:
     return Unusable(f"Redis at {where} answers: {error}.")
 
 
+def tls_hint(error: Exception, url: str) -> str | None:
+    """What to do where the URL seems to be of another kind than the port; None: no sign of it.
+
+    Args:
+        error: a `RedisError` or `OSError`, of the first use of a connection.
+        url: that was to be reached.
+    """
+    if urlsplit(url).scheme == "rediss":
+        # A server without TLS waits for the rest of what it takes for a command.
+        slow = isinstance(error, (exceptions.TimeoutError, TimeoutError))
+        return "if that port has no TLS, let CLV_REDIS_URL begin with redis://" if slow else None
+    lost = isinstance(error, (exceptions.ConnectionError, ConnectionError))
+    if lost and _CONNECTING not in str(error):
+        return "if that port wants TLS, let CLV_REDIS_URL begin with rediss://"
+    return None
+
+
 def _sentence(error: Exception, code: str) -> str | None:
     """What to do about a server that is set up wrong for us; None for any other error."""
     if isinstance(error, _DENIED) or code in {"NOAUTH", "WRONGPASS"}:
         return (
             f"refuses us ({str(error).rstrip('.')}): put a user and password that may read and "
             "write into CLV_REDIS_URL."
+        )
+    if _UNTRUSTED in str(error):
+        return (
+            f"shows a certificate that cannot be trusted ({_verdict(str(error))}): let "
+            "CLV_REDIS_URL name the file of the authority that signed it, as in "
+            "rediss://:PASSWORD@HOST:PORT/0?ssl_ca_certs=/etc/ssl/redis-ca.pem."
         )
     if isinstance(error, _CLUSTER):
         return (
@@ -98,6 +125,11 @@ def _sentence(error: Exception, code: str) -> str | None:
             "that key, or choose another CLV_REDIS_PREFIX."
         )
     return None
+
+
+def _verdict(text: str) -> str:
+    """OpenSSL's own words, out of "… certificate verify failed: self-signed … (_ssl.c:1006)."."""
+    return text.partition("certificate verify failed: ")[2].partition(" (_ssl")[0] or text
 
 
 def _code(error: Exception) -> str:

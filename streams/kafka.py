@@ -1,6 +1,7 @@
 """How every client of the program reaches Kafka, and what is said when none can."""
 
 import asyncio
+import logging
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,15 +11,13 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
-from streams.complaint import Complaint
+from streams.kafka_trouble import KafkaAway, KafkaRefused, trouble
 from streams.settings import PREFIX, Settings
 from streams.wrong_settings import WrongSettings
 
+__all__ = ["KafkaAway", "KafkaRefused", "admin", "connection", "consumer", "producer", "reaching"]
+
 REQUEST_TIMEOUT_MS: Final = 40_000
-
-
-class KafkaAway(Complaint):
-    """Kafka does not answer, or refuses; the message says where and what to do."""
 
 
 def connection(settings: Settings) -> dict[str, Any]:
@@ -34,6 +33,8 @@ def connection(settings: Settings) -> dict[str, Any]:
         "security_protocol": settings.kafka_security_protocol,
     }
     if settings.kafka_security_protocol.startswith("SASL_"):
+        # At DEBUG it logs each request whole, and one of them holds the password.
+        logging.getLogger("aiokafka.conn").setLevel(logging.INFO)
         assert settings.kafka_sasl_password is not None, "settings hold it together"
         arguments |= {
             "sasl_mechanism": settings.kafka_sasl_mechanism,
@@ -131,14 +132,11 @@ async def reaching(settings: Settings) -> AsyncIterator[None]:
     """Turn what aiokafka raises into a sentence that says where Kafka was sought.
 
     Raises:
-        KafkaAway: in place of aiokafka's errors.
+        KafkaAway: in place of aiokafka's errors; `KafkaRefused` where waiting does not help.
     """
     try:
         yield
     except KafkaConnectionError as error:
-        raise KafkaAway(
-            f"Kafka does not answer at {settings.kafka_bootstrap}: start it, "
-            f"or set {PREFIX}KAFKA_BOOTSTRAP (and {PREFIX}KAFKA_SECURITY_PROTOCOL)."
-        ) from error
+        raise await trouble(settings, connection(settings)) from error
     except KafkaError as error:
         raise KafkaAway(f"Kafka at {settings.kafka_bootstrap} refused: {error}.") from error

@@ -8,10 +8,13 @@ import msgspec
 import redis
 
 from models.score import Score
+from sinks.redis_errors import explain, tls_hint
+from sinks.sink import Unusable
 from streams.complaint import Complaint
 from streams.settings import PREFIX, Settings
 
 _PORTION: Final = 1_000
+TIMEOUT_S: Final = 10.0
 RANKINGS: Final = {"total": "rank:total", "risk": "rank:risk"}
 
 
@@ -35,10 +38,13 @@ class Lookups:
     """
 
     def __init__(self, settings: Settings) -> None:
+        self._url = settings.redis_url
         self._address = settings.redis_address
         self._prefix = settings.redis_prefix
         self._redis = redis.Redis.from_url(
-            settings.redis_url.get_secret_value(), socket_timeout=10, socket_connect_timeout=5
+            settings.redis_url.get_secret_value(),
+            socket_timeout=TIMEOUT_S,
+            socket_connect_timeout=TIMEOUT_S,
         )
         self._decode = msgspec.json.Decoder(Score).decode
 
@@ -122,14 +128,13 @@ class Lookups:
     def _reaching(self) -> Iterator[None]:
         try:
             yield
-        except (redis.ConnectionError, redis.TimeoutError) as error:
-            if isinstance(error, redis.AuthenticationError):
-                raise self._refused(error) from error
-            raise RedisAway(
-                f"Redis does not answer at {self._address}: start it, or set {PREFIX}REDIS_URL."
-            ) from error
         except redis.RedisError as error:
-            raise self._refused(error) from error
+            raise RedisAway(self._sentence(error)) from error
 
-    def _refused(self, error: Exception) -> RedisAway:
-        return RedisAway(f"Redis at {self._address} refused: {str(error).rstrip('.')}.")
+    def _sentence(self, error: redis.RedisError) -> str:
+        found = explain(error, self._address)
+        if isinstance(found, Unusable):
+            return str(found)
+        url = self._url.get_secret_value()
+        remedy = tls_hint(error, url) or f"start it, or set {PREFIX}REDIS_URL"
+        return f"Redis does not answer at {self._address}: {remedy}."

@@ -11,7 +11,7 @@ from models.events import Decoder
 from models.policy import Policy
 from models.population import population_of
 from models.schedule import Schedule
-from models.state import decode_summary
+from models.state import State, decode, decode_summary, encode
 from models.step import Step, rescore, silence, step
 from models.summary import Summary
 from sinks.metrics import Metrics
@@ -34,6 +34,8 @@ from streams.transport.lane import Lane
 
 DUE_MAX = 5_000
 """Customers whose deadlines are applied in one transaction."""
+
+_NO_STATE = encode(State())
 
 REFILL_CUSTOMERS = 2_000
 """Customers in one portion, when Redis is written again."""
@@ -122,6 +124,15 @@ class Scorekeeper:
         except msgspec.DecodeError as error:
             raise DamagedChangelog(self._shared.changelog, self._number, customer) from error
 
+    def _damaged(self, customers: Iterable[bytes]) -> DamagedChangelog:
+        """Which of these customers' states is none: its head was one, or it would not be here."""
+        for customer in customers:
+            try:
+                decode(self._table.get(customer, _NO_STATE))
+            except msgspec.DecodeError:
+                return DamagedChangelog(self._shared.changelog, self._number, customer)
+        raise AssertionError("one of them could not be decoded")
+
     async def end(self) -> None:
         """Let Redis have what is committed, and leave the gauges."""
         try:
@@ -144,7 +155,10 @@ class Scorekeeper:
 
     def step(self, intake: Intake) -> Step:
         """Apply events to copies of the states, and score them."""
-        return step(self._shared.policy, self._table.get, intake.events, self.now_ms)
+        try:
+            return step(self._shared.policy, self._table.get, intake.events, self.now_ms)
+        except msgspec.DecodeError as error:
+            raise self._damaged(event.customer for event, _ in intake.events) from error
 
     def silence(self) -> Step | None:
         """What has come due by the newest time that can be believed; the first portion of it.
@@ -161,7 +175,10 @@ class Scorekeeper:
         self._due_left = len(due) == DUE_MAX
         self._report.schedule(len(self._schedule), self._schedule.earliest_s())
         self._begun_s = time.perf_counter()
-        return silence(self._shared.policy, self._table.get, due, self.now_ms) if due else None
+        try:
+            return silence(self._shared.policy, self._table.get, due, self.now_ms) if due else None
+        except msgspec.DecodeError as error:
+            raise self._damaged(due) from error
 
     def is_due(self) -> bool:
         """Whether more has come due than one batch took."""
@@ -218,7 +235,10 @@ class Scorekeeper:
         wanted = list(self._table if customers is None else customers)
         for at in range(0, len(wanted), REFILL_CUSTOMERS):
             states = [(c, self._table[c]) for c in wanted[at : at + REFILL_CUSTOMERS]]
-            portion = rescore(self._shared.policy, states)
+            try:
+                portion = rescore(self._shared.policy, states)
+            except msgspec.DecodeError as error:
+                raise self._damaged(customer for customer, _ in states) from error
             yield Scored(
                 [(customer, score) for customer, score, _, _ in portion],
                 [(customer, total, risk) for customer, _, total, risk in portion],

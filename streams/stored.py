@@ -1,6 +1,6 @@
 """What workers have stored, read from Kafka: customers' states, and one customer's past."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -79,7 +79,12 @@ class Past:
 
 
 async def recall(
-    settings: Settings, policy: Policy, customer: bytes, at_ms: int, told: Told
+    settings: Settings,
+    policy: Policy,
+    customer: bytes,
+    at_ms: int,
+    told: Told,
+    before: Mapping[str, int] | None = None,
 ) -> Past:
     """Go through a customer's events again, up to an instant.
 
@@ -89,6 +94,7 @@ async def recall(
         customer: Kafka key.
         at_ms: epoch ms; events that happened later are left out, whenever they came.
         told: for a progress bar.
+        before: by topic, an offset from which on records are left out; None for no such limit.
 
     Raises:
         WrongTopics: the input topics are missing.
@@ -96,11 +102,14 @@ async def recall(
     """
     counts = await topics.existing_partitions(settings, topics.INPUTS)
     found: dict[str, list[Any]] = {}
+    ends = before or {}
     for topic in topics.INPUTS:
         number = partition_of(customer, counts[topic])
         records = found.setdefault(topic, [])
         async for chunk in read_to_end(settings, topic, [number], _of(told, topic)):
-            records += [record for record in chunk if record.key == customer]
+            records += [
+                r for r in chunk if r.key == customer and r.offset < ends.get(topic, r.offset + 1)
+            ]
     decoder = Decoder(settings.currency, settings.rates, settings.future_tolerance_ms)
     table: dict[bytes, bytes] = {}
     whole = State()

@@ -10,6 +10,7 @@ from typing import Any
 
 from aiokafka.errors import ProducerFenced
 
+from models.state import UnknownVersion
 from sinks.metrics import Metrics
 from sinks.redis import RedisScores
 from sinks.sink import Unavailable, Unusable
@@ -20,6 +21,7 @@ from streams.http import StatusServer
 from streams.readiness import Readiness
 from streams.settings import Settings
 from streams.transport.app import LaneApp
+from streams.transport.changelog import DamagedChangelog
 from streams.transport.consumer import InstanceTakenError
 
 log = logging.getLogger(__name__)
@@ -104,6 +106,8 @@ class Waiting:
                 await attempt()
             except Unusable as error:
                 raise WorkerFailed(str(error)) from error
+            except kafka.KafkaRefused:
+                raise
             except (kafka.KafkaAway, Unavailable) as away:
                 self._readiness.away(dependency, str(away))
                 log.warning("%s (tries again in %.1f s)", away, wait_s)
@@ -162,20 +166,29 @@ def _complaint(settings: Settings, error: BaseException) -> Complaint:
         case Complaint():
             return error
         case Unusable():
-            return WorkerFailed(str(error))
+            said = str(error)
         case InstanceTakenError():
-            return WorkerFailed(
+            said = (
                 f"Another worker was started with CLV_INSTANCE={settings.instance}, and has this "
                 "one's partitions: give each worker its own."
             )
         case ProducerFenced():
-            return WorkerFailed(
+            said = (
                 "Another worker took this one's partitions over while it was stalled; it "
                 "commits nothing more: start it again."
             )
+        case UnknownVersion():
+            said = f"{topics.changelog(settings)}: {error}; nothing was written."
+        case DamagedChangelog():
+            said = (
+                f"{error}; nothing of the batch at hand was committed: "
+                f"`clv repair {error.partition} {error.offset}` makes it again from the input, see "
+                "'A damaged state' in grafana/RUNBOOK.md."
+            )
         case _:
             log.error("the worker met an error that it does not know", exc_info=error)
-            return WorkerFailed(
+            said = (
                 f"The worker stopped at {type(error).__name__}: {error}; nothing of the batch at "
                 "hand was committed, and the next start goes on before it."
             )
+    return WorkerFailed(said)

@@ -54,6 +54,7 @@ COMMANDS: Final = (
     Command(
         "dead-letters", "dead_letters", "List or replay what could not be read.", commands=True
     ),
+    Command("repair", "repair", "Make a damaged state again from the input."),
     Command("state-hash", "state_hash", "Hash all customers' facts, from the changelog."),
     Command("schema", "schema", "Print JSON Schemas and the AsyncAPI document."),
 )

@@ -4,6 +4,7 @@ import asyncio
 
 from models.policy import Policy
 from streams.cli.output import progress
+from streams.repair import Place, Repaired, repair
 from streams.settings import Settings
 from streams.stored import Past, StoredStates, Told, read_states, recall
 
@@ -18,6 +19,12 @@ def past(settings: Settings, policy: Policy, customer: bytes, at_ms: int) -> Pas
     """See `streams.stored.recall`."""
     with bar() as told:
         return asyncio.run(recall(settings, policy, customer, at_ms, told))
+
+
+def repaired(settings: Settings, policy: Policy, place: Place, *, as_found: bool) -> Repaired:
+    """See `streams.repair.repair`."""
+    with bar() as told:
+        return asyncio.run(repair(settings, policy, place, told, as_found=as_found))
 
 
 class bar:  # noqa: N801 - used as `with bar() as told`

@@ -23,11 +23,27 @@ class DamagedChangelog(Exception):
         topic: the changelog.
         partition: its number.
         key: whose newest value it is.
+        offset: of that value's record; None until it was looked for.
     """
 
     def __init__(self, topic: str, partition: int, key: bytes) -> None:
-        super().__init__(f"{topic}-{partition} holds a value that is no state")
+        super().__init__(topic, partition)
         self.topic, self.partition, self.key = topic, partition, key
+        self.offset: int | None = None
+
+    def __str__(self) -> str:
+        where = "" if self.offset is None else f", offset {self.offset},"
+        return f"{self.topic}, partition {self.partition}{where} holds a value that is no state"
+
+    async def locate(self, connection: Mapping[str, Any]) -> None:
+        """Read the changelog once more for the offset, which nobody keeps for every value."""
+
+        def look(records: list[Any], _left: int) -> None:
+            self.offset = next(
+                (r.offset for r in reversed(records) if r.key == self.key), self.offset
+            )
+
+        await read_changelog(connection, self.topic, self.partition, look)
 
 
 async def read_changelog(

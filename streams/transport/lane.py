@@ -17,7 +17,7 @@ from aiokafka.structs import TopicPartition
 from sinks.record import Output
 from streams.transport.alignment import Alignment
 from streams.transport.batch import Batch
-from streams.transport.changelog import read_changelog
+from streams.transport.changelog import DamagedChangelog, read_changelog
 from streams.transport.roles import Feed, Keeper, KeeperFactory, LaneSettings
 from streams.transport.table import StateTable
 from streams.transport.transaction import Transactions, is_passing
@@ -116,6 +116,8 @@ class Lane:
                 raise RuntimeError("something that the lane waited for was cancelled") from error
             except Exception as error:
                 self.ready = False
+                if isinstance(error, DamagedChangelog):
+                    await error.locate(self._settings.connection)
                 if not await self._may_pass(error):
                     self._tell_where(error)
                     raise

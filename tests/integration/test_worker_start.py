@@ -142,3 +142,33 @@ def test_second_worker_of_one_instance_is_told(
             process.wait(30)
             assert process.returncode == 1
             assert "CLV_INSTANCE=one" in first.read_text()
+
+
+def generations(log: Path) -> list[str]:
+    return re.findall(r"generation \d+: partition numbers .*", log.read_text())
+
+
+def test_a_killed_worker_gets_its_partitions_back_and_disturbs_nobody(
+    kafka, redis_url: str, unique: Callable[[str], str], tmp_path: Path
+) -> None:
+    """Within its session, and without a rebalance: so one that is killed often makes progress."""
+    settings = {
+        "CLV_KAFKA_BOOTSTRAP": kafka.bootstrap,
+        "CLV_REDIS_URL": redis_url,
+        "CLV_GROUP": unique("killed"),
+    }
+    subprocess.run(
+        [*CLV, "topics", "apply"], env=environment(**settings), check=True, capture_output=True
+    )
+    other = tmp_path / "other"
+    with running(other, **settings, CLV_INSTANCE="other"):
+        wait_for(other, "lane 3: ready")
+        for life in range(3):
+            log = tmp_path / f"life-{life}"
+            with running(log, **settings, CLV_INSTANCE="killed"):  # ends by kill -9
+                wait_for(log, "ready with 0 keys")
+                if life == 0:
+                    wait_for(other, "(2 kept)")
+                    owned, before = generations(log), generations(other)
+                assert generations(log) == owned
+        assert generations(other) == before

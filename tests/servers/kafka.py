@@ -196,13 +196,16 @@ class Kafka(Server):
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         # `--cluster-id=…`, for an id may begin with a dash.
         command = [*run, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}"]
-        done = subprocess.run(
-            [*command, "--config", str(config)], capture_output=True, text=True, check=False
-        )
+        command += ["--config", str(config), *self._format_options()]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise ServerFailedError(
                 f"Kafka's storage could not be made.\n{done.stdout}{done.stderr}"
             )
+
+    def _format_options(self) -> list[str]:
+        """More options of `kafka-storage.sh format`."""
+        return []
 
     def _answers(self) -> bool:
         return answers(self.bootstrap)
