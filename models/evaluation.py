@@ -1,6 +1,6 @@
 """Calibration and holdout: fit to what came first, and compare with what came then."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,6 +61,7 @@ def evaluate(
     models: Sequence[str] = tuple(MODELS),
     resamples: int = 200,
     seed: int = 1,
+    begun: Callable[[str], None] = lambda _: None,
 ) -> Evaluation:
     """Fit each model until a day and judge it by the days after.
 
@@ -72,6 +73,7 @@ def evaluate(
         models: which to fit.
         resamples: bootstrap resamples; 0 for no intervals.
         seed: of the resamples.
+        begun: told the name of each model whose fit begins, and "bootstrap" after each resample.
 
     Raises:
         TooThin: no model can be fitted.
@@ -84,6 +86,7 @@ def evaluate(
     fits: dict[str, Fit] = {}
     not_fitted: dict[str, str] = {}
     for model in models:
+        begun(model)
         try:
             fits[model] = fit_purchases(model, customers)
         except TooThin as error:
@@ -99,7 +102,7 @@ def evaluate(
         "past_rate": past_rate(customers, spent, holdout_days),
         "recency": recency(known, customers, end_day, holdout_days),
     }
-    scored = _score({**said, **rules}, outcome, chosen, resamples, seed)
+    scored = _score({**said, **rules}, outcome, chosen, resamples, seed, begun)
     return Evaluation(
         chosen=chosen,
         models={name: scored[name] for name in said},
@@ -162,7 +165,12 @@ def weekly_repeats(params: ModelParams, customers: Histories, weeks: int, start_
 
 
 def _score(
-    said: Mapping[str, Prediction], happened: Outcome, chosen: str, resamples: int, seed: int
+    said: Mapping[str, Prediction],
+    happened: Outcome,
+    chosen: str,
+    resamples: int,
+    seed: int,
+    begun: Callable[[str], None],
 ) -> dict[str, Scored]:
     customers = happened.purchases.size
     everyone = np.ones(customers)
@@ -173,7 +181,9 @@ def _score(
         name: {figure: of(everyone) for figure, of in those.items()}
         for name, those in measures.items()
     }
-    drawn = bootstrap(measures, customers, resamples, seed) if resamples else {}
+    drawn: dict[str, dict[str, Floats]] = {}
+    if resamples:
+        drawn = bootstrap(measures, customers, resamples, seed, lambda: begun("bootstrap"))
     scored = {}
     for name, prediction in said.items():
         intervals = {figure: _interval(values) for figure, values in drawn.get(name, {}).items()}
