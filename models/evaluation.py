@@ -152,16 +152,13 @@ def weekly_repeats(params: ModelParams, customers: Histories, weeks: int, start_
     first_days, count = np.unique(customers.first_day, return_counts=True)
     edges = start_day + _DAYS_PER_WEEK * np.arange(weeks + 1)
     model = model_for(params)
-    cumulative = [
-        # E[Y(t)] of a customer of no age is E[X(t)]; each horizon has its own call.
-        sum(
-            float(number * model.expected_purchases(params, 0, 0, 0, float(edge - day))[0])
-            for day, number in zip(first_days.tolist(), count.tolist(), strict=True)
-            if edge > day
-        )
-        for edge in edges.tolist()
-    ]
-    return np.diff(np.array(cumulative, dtype=np.float64))
+    waits = np.maximum(edges[:, None] - first_days, 0)
+    horizons, which = np.unique(waits, return_inverse=True)
+    # E[Y(t)] of a customer of no age is E[X(t)]; each horizon has its own call.
+    curve = np.array(
+        [float(model.expected_purchases(params, 0, 0, 0, float(t))[0]) for t in horizons.tolist()]
+    )
+    return np.diff(curve[which].reshape(waits.shape) @ count)
 
 
 def _score(

@@ -191,11 +191,13 @@ def _print(result: Evaluation, shop: ShopHistory) -> None:
     revenue = (scored.figures["revenue_minor"] / major for scored in everyone.values())
     table.add_row(shop.currency, *(f"{value:,.0f}" for value in revenue))
     out.print(table)
+    intervals = result.models[result.chosen].intervals
     out.print(
         "* chosen: the most likely in the calibration. AUC (E) ranks by expected purchases, "
         "AUC (P) by the probability of any; total and "
-        f"{shop.currency} are expected purchases and revenue. Below each figure: 95 % bootstrap "
-        "interval. MAE, RMSE, ECE, Brier and log score: lower is better."
+        f"{shop.currency} are expected purchases and revenue. "
+        f"{'Below each figure: 95 % bootstrap interval. ' if intervals else ''}"
+        "MAE, RMSE, ECE, Brier and log score: lower is better."
     )
     for note in _notes(result):
         out.print(note)

@@ -134,7 +134,7 @@ def _groups(frequency: np.ndarray) -> tuple[np.ndarray, list[str]]:
         capped = np.minimum(frequency, _FREQUENT)
         values, group = np.unique(capped, return_inverse=True)
         return group, [f"{x}+" if x == _FREQUENT else str(x) for x in values.tolist()]
-    edges = np.unique(np.quantile(frequency, np.linspace(0, 1, 11)[:-1], method="lower"))
+    edges = np.unique(np.quantile(frequency, np.linspace(0, 1, 11)[:-1], method="higher"))
     ends = [*(edges[1:] - 1).tolist(), int(frequency.max())]
     names = [
         str(low) if low == high else f"{low}-{high}"
