@@ -16,10 +16,11 @@ import orjson
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 from bench.purchases import CURRENCY, backlog
-from models import gamma_gamma, mbg_nbd
+from models import gamma_gamma
 from models.events import Decoder
 from models.parameters import CDNOW
 from models.policy import Policy
+from models.purchases import model_for
 from models.state import decode, encode
 from models.step import step
 from sinks.topics import OutputTopics
@@ -84,9 +85,9 @@ def _model() -> None:
     frequency = rng.integers(0, 20, EVENTS).astype(np.float64)
     age = rng.uniform(1, 540, EVENTS)
     recency = age * rng.random(EVENTS)
-    mbg_nbd.p_alive(CDNOW, frequency, recency, age)
-    mbg_nbd.p_active(CDNOW, frequency, recency, age, 365.0)
-    mbg_nbd.expected_purchases(CDNOW, frequency, recency, age, 365.0)
+    model_for(CDNOW).p_alive(CDNOW, frequency, recency, age)
+    model_for(CDNOW).p_active(CDNOW, frequency, recency, age, 365.0)
+    model_for(CDNOW).expected_purchases(CDNOW, frequency, recency, age, 365.0)
     gamma_gamma.expected_order_value(CDNOW, frequency, np.full(EVENTS, 4000.0))
 
 

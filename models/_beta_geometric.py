@@ -1,4 +1,9 @@
-"""Expected purchases of a customer who is there: what BG/NBD and MBG/NBD share.
+"""What BG/NBD and MBG/NBD share: all but who can be lost after the first purchase.
+
+A customer who is there at `as_of` has lambda ~ Gamma(r + x, alpha + T) and p ~ Beta(a, b'), where
+b' is b + x for BG/NBD, and b + x + 1 for MBG/NBD, in which the first purchase counts too.
+
+Expected purchases of a customer who is there:
 
 With lambda ~ Gamma(s, A) and p ~ Beta(a, b'), where c = a + b' - 1 and k = c - s:
 
@@ -13,15 +18,95 @@ h has no trouble at a = 1 nor at c = 0, and is what discounting needs:
 With u = A(e^y - 1) it is smooth: Gauss-Legendre reaches double precision in few nodes.
 """
 
+from abc import abstractmethod
+from typing import ClassVar
+
 import numpy as np
-from scipy.special import hyp2f1
+from scipy.special import expit, hyp2f1
 
 from models._quadrature import unit_nodes
-from models.summaries import Floats
+from models.parameters import ModelParams
+from models.purchase_model import PurchaseModel
+from models.summaries import Floats, Forecast, daily_discount
 
 # Below this the bracket has lost more than six of its sixteen digits, and is integrated.
 _CANCELLATION_MIN = 1e-6
 _C_MIN = 1e-6
+
+
+class BetaGeometric(PurchaseModel):
+    """A model whose customers may be lost after each purchase, with a chance of their own."""
+
+    CHANCES: ClassVar[float]
+    """Chances to be lost less purchases: 0, or -1 where the first purchase is none.
+
+    So b' = b + x + 1 + CHANCES.
+    """
+
+    @abstractmethod
+    def log_odds_at_once(self, params: ModelParams, x: Floats) -> Floats:
+        """Log odds of being there right after the last purchase, (n,)."""
+
+    def alive(self, params: ModelParams, x: Floats, t_x: Floats, age: Floats) -> Floats:
+        """`p_alive`, unchecked.
+
+        Source: the odds right after the last purchase, by those of so long a silence,
+        ((alpha + T)/(alpha + t_x))^-(r + x). The power overflows, its logarithm does not.
+        """
+        silence = np.log1p((age - t_x) / (params.alpha + t_x))
+        there: Floats = expit(self.log_odds_at_once(params, x) - (params.r + x) * silence)
+        return there
+
+    def active(
+        self, params: ModelParams, x: Floats, t_x: Floats, age: Floats, horizon_days: float
+    ) -> Floats:
+        """`p_active`, unchecked.
+
+        Source: p_alive times 1 - E[exp(-lambda·h)] over lambda ~ Gamma(r + x, alpha + T).
+        """
+        log_growth = np.log1p(horizon_days / (params.alpha + age))
+        buys: Floats = self.alive(params, x, t_x, age) * -np.expm1(-(params.r + x) * log_growth)
+        return buys
+
+    def age_at_alive(self, params: ModelParams, x: Floats, t_x: Floats, threshold: float) -> Floats:
+        """`age_at_p_alive`, unchecked.
+
+        Source: p_alive solved for T: (alpha + t_x)·[g(1 - theta)/theta]^(1/(r + x)) - alpha, where
+        g are the odds right after the last purchase.
+        """
+        log_odds = self.log_odds_at_once(params, x) + np.log1p(-threshold) - np.log(threshold)
+        age = (params.alpha + t_x) * np.exp(log_odds / (params.r + x)) - params.alpha
+        reached: Floats = np.maximum(age, t_x)
+        return reached
+
+    def forecast(
+        self,
+        params: ModelParams,
+        frequency: Floats,
+        recency: Floats,
+        age: Floats,
+        horizon_days: float,
+        discount_rate: float = 0.0,
+    ) -> Forecast:
+        """All three figures at once; see `PurchaseModel.forecast`.
+
+        Source: `alive`, `active`, and `purchases_while_there` times `alive`.
+        """
+        alive = self.alive(params, frequency, recency, age)
+        shape = params.r + frequency
+        since = params.alpha + age
+        log_growth = np.log1p(horizon_days / since)
+        while_there = purchases_while_there(
+            a=params.a,
+            k=params.a + params.b + self.CHANCES - params.r,
+            c=params.a + params.b + self.CHANCES + frequency,
+            shape=shape,
+            since=since,
+            log_growth=log_growth,
+            widest=float(np.log1p(horizon_days / params.alpha)),
+            daily_discount=daily_discount(discount_rate),
+        )
+        return Forecast(alive, alive * -np.expm1(-shape * log_growth), alive * while_there)
 
 
 def purchases_while_there(

@@ -12,6 +12,8 @@ LogLikelihood = Callable[[Floats], float]
 
 # Logs of the parameters beyond this from any start are on their way to infinity.
 _REACH = 9.0
+# Newton's method starts near its maximum, or there is none: a factor of 400 is not near.
+_STRAY_MAX = 6.0
 _GRADIENT_STEP = 1e-4
 _HESSIAN_STEP = 2e-3
 _NEWTON_MAX = 25
@@ -32,15 +34,14 @@ class Maximum(NamedTuple):
     iterations: int
 
 
-def maximise(rough: LogLikelihood, exact: LogLikelihood, starts: Sequence[Floats]) -> Maximum:
-    """Find the maximum by a quasi-Newton method on few rows, then by Newton's on all.
+def search(rough: LogLikelihood, starts: Sequence[Floats]) -> Floats:
+    """Find about where a likelihood is highest, by a quasi-Newton method.
 
     Args:
-        rough: mean log likelihood of a part of the rows; may be the same as `exact`'s.
-        exact: total log likelihood of all the rows.
+        rough: mean log likelihood, of a part of the rows if they are many.
         starts: logs of parameters to start from; the best end is taken.
 
-    Source: Fletcher (1987), "Practical Methods of Optimization", sections 3.1 and 5.1.
+    Source: Fletcher (1987), "Practical Methods of Optimization", section 3.1.
     """
     ends = [
         minimize(
@@ -54,27 +55,40 @@ def maximise(rough: LogLikelihood, exact: LogLikelihood, starts: Sequence[Floats
         for start in starts
     ]
     best = min(ends, key=lambda end: float(end.fun))
-    at, height = np.asarray(best.x, dtype=np.float64), exact(np.asarray(best.x))
-    iterations = int(best.nit)
-    for _ in range(_NEWTON_MAX):
+    return np.asarray(best.x, dtype=np.float64)
+
+
+def sharpen(exact: LogLikelihood, start: Floats) -> Maximum:
+    """Find the maximum from a place near it, by Newton's method.
+
+    Args:
+        exact: total log likelihood of all the rows.
+        start: logs of the parameters.
+
+    Source: Fletcher (1987), "Practical Methods of Optimization", section 3.1.
+    """
+    at, height = start, exact(start)
+    unknown = np.full((at.size, at.size), np.nan)
+    for iterations in range(_NEWTON_MAX):
         gradient, information = _gradient(exact, at), -_hessian(exact, at)
+        if not (np.isfinite(gradient).all() and np.isfinite(information).all()):
+            return Maximum(at, unknown, height, False, iterations)
         values, vectors = np.linalg.eigh(information)
         # Uphill also where the surface bends the wrong way: Newton's step with |eigenvalues|.
         bend = np.maximum(np.abs(values), 1e-9 * np.abs(values).max() + 1e-300)
         step = vectors @ ((vectors.T @ gradient) / bend)
+        covariance = (vectors / bend) @ vectors.T
         sharp = bool(values.min() > 1e-9 * values.max() > 0)
         if abs(float(gradient @ step)) < _DECREMENT:
-            within = bool(np.max(np.abs(at)) < 3 * _REACH)
-            covariance = (vectors / bend) @ vectors.T
-            return Maximum(at, covariance, height, sharp and within, iterations)
+            return Maximum(at, covariance, height, sharp, iterations)
         at, risen = _climb(exact, at, step / max(1.0, float(np.abs(step).max())), height)
-        iterations += 1
         if risen <= height:  # at the last digits of the likelihood
-            covariance = (vectors / bend) @ vectors.T
             flat = abs(float(gradient @ step)) < _DECREMENT_AT_LAST_DIGITS
             return Maximum(at, covariance, height, sharp and flat, iterations)
         height = risen
-    return Maximum(at, np.full((at.size, at.size), np.nan), height, False, iterations)
+        if float(np.abs(at - start).max()) > _STRAY_MAX:
+            break
+    return Maximum(at, unknown, height, False, iterations)
 
 
 def _climb(exact: LogLikelihood, at: Floats, step: Floats, height: float) -> tuple[Floats, float]:

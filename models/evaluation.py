@@ -1,6 +1,6 @@
 """Calibration and holdout: fit to what came first, and compare with what came then."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,6 +61,7 @@ def evaluate(
     models: Sequence[str] = tuple(MODELS),
     resamples: int = 200,
     seed: int = 1,
+    begun: Callable[[str], None] = lambda _: None,
 ) -> Evaluation:
     """Fit each model until a day and judge it by the days after.
 
@@ -72,6 +73,7 @@ def evaluate(
         models: which to fit.
         resamples: bootstrap resamples; 0 for no intervals.
         seed: of the resamples.
+        begun: told the name of each model whose fit begins, and "bootstrap" after each resample.
 
     Raises:
         TooThin: no model can be fitted.
@@ -84,6 +86,7 @@ def evaluate(
     fits: dict[str, Fit] = {}
     not_fitted: dict[str, str] = {}
     for model in models:
+        begun(model)
         try:
             fits[model] = fit_purchases(model, customers)
         except TooThin as error:
@@ -99,7 +102,7 @@ def evaluate(
         "past_rate": past_rate(customers, spent, holdout_days),
         "recency": recency(known, customers, end_day, holdout_days),
     }
-    scored = _score({**said, **rules}, outcome, chosen, resamples, seed)
+    scored = _score({**said, **rules}, outcome, chosen, resamples, seed, begun)
     return Evaluation(
         chosen=chosen,
         models={name: scored[name] for name in said},
@@ -149,20 +152,22 @@ def weekly_repeats(params: ModelParams, customers: Histories, weeks: int, start_
     first_days, count = np.unique(customers.first_day, return_counts=True)
     edges = start_day + _DAYS_PER_WEEK * np.arange(weeks + 1)
     model = model_for(params)
-    cumulative = [
-        # E[Y(t)] of a customer of no age is E[X(t)]; each horizon has its own call.
-        sum(
-            float(number * model.expected_purchases(params, 0, 0, 0, float(edge - day))[0])
-            for day, number in zip(first_days.tolist(), count.tolist(), strict=True)
-            if edge > day
-        )
-        for edge in edges.tolist()
-    ]
-    return np.diff(np.array(cumulative, dtype=np.float64))
+    waits = np.maximum(edges[:, None] - first_days, 0)
+    horizons, which = np.unique(waits, return_inverse=True)
+    # E[Y(t)] of a customer of no age is E[X(t)]; each horizon has its own call.
+    curve = np.array(
+        [float(model.expected_purchases(params, 0, 0, 0, float(t))[0]) for t in horizons.tolist()]
+    )
+    return np.diff(curve[which].reshape(waits.shape) @ count)
 
 
 def _score(
-    said: Mapping[str, Prediction], happened: Outcome, chosen: str, resamples: int, seed: int
+    said: Mapping[str, Prediction],
+    happened: Outcome,
+    chosen: str,
+    resamples: int,
+    seed: int,
+    begun: Callable[[str], None],
 ) -> dict[str, Scored]:
     customers = happened.purchases.size
     everyone = np.ones(customers)
@@ -173,7 +178,9 @@ def _score(
         name: {figure: of(everyone) for figure, of in those.items()}
         for name, those in measures.items()
     }
-    drawn = bootstrap(measures, customers, resamples, seed) if resamples else {}
+    drawn: dict[str, dict[str, Floats]] = {}
+    if resamples:
+        drawn = bootstrap(measures, customers, resamples, seed, lambda: begun("bootstrap"))
     scored = {}
     for name, prediction in said.items():
         intervals = {figure: _interval(values) for figure, values in drawn.get(name, {}).items()}

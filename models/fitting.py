@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models import gamma_gamma
-from models._maximum import LogLikelihood, Maximum, maximise
+from models._maximum import LogLikelihood, Maximum, search, sharpen
 from models.histories import Histories
 from models.parameters import PURCHASE_PARAMETERS, SPEND_PARAMETERS, ModelParams
 from models.purchases import MODELS
@@ -18,6 +19,15 @@ _REPEAT_CUSTOMERS_MIN = 10
 _ROUGH_ROWS = 3_000
 # A parameter that may as well be fifty times as large says nothing.
 _LOG_ERROR_MAX = 2.0
+# How far, in its logarithm, a weak prior lets a parameter of the drop-out be from its usual
+# value: half of it within a factor of four, nearly all within fifty.
+_PRIOR_DEVIATION = 2.0
+_DROPOUT = frozenset({"a", "b", "s", "beta"})
+_UNDETERMINED = (
+    "the data do not determine the parameters: the likelihood rises towards an endless "
+    "value of one of them, as it does when customers hardly differ or are too few; take "
+    "a longer history or more customers"
+)
 # A purchase model does not read these.
 _NO_SPEND = {"p": 1.0, "q": 2.0, "v": 1.0}
 
@@ -40,10 +50,26 @@ class Fit:
     customers: int
     """How many it was fitted to."""
     iterations: int
+    held: tuple[str, ...] = ()
+    """Parameters that the data alone do not determine, held near usual values by a weak prior."""
+
+    def caveat(self) -> str:
+        """What a reader of the parameters must know; empty where there is nothing."""
+        if not self.held:
+            return ""
+        return (
+            f"the data hardly say how customers leave: {' and '.join(self.held)} are held near "
+            "usual values by a weak prior. It matters little for a horizon no longer than the "
+            "history; a longer history, with customers who left, would settle it."
+        )
 
 
 def fit_purchases(model: str, customers: Histories) -> Fit:
     """Fit a purchase model by maximum likelihood.
+
+    Where hardly anybody leaves, as in a grocery, the data say how many do, and not how customers
+    differ in it: the likelihood rises for ever with one of the drop-out's parameters. Then, and
+    only then, these have a weak prior (log-normal), and the fit says so in `held`.
 
     Args:
         model: `mbg-nbd`, `bg-nbd` or `pareto-nbd`.
@@ -72,9 +98,22 @@ def fit_purchases(model: str, customers: Histories) -> Fit:
 
         return total
 
-    starts = _purchase_starts(names, customers)
-    found = _maximum(over, len(rows), starts, customers.frequency.size)
-    return _fit(model, names, found, customers.frequency.size)
+    starts, size = _purchase_starts(names, customers), customers.frequency.size
+    loose = np.array([name in _DROPOUT for name in names])
+
+    def prior(logs: Floats) -> float:
+        return -0.5 * float(np.sum(((logs - starts[0])[loose] / _PRIOR_DEVIATION) ** 2))
+
+    whole, near = over(slice(None)), _near(over, len(rows), starts, size, prior)
+    found = sharpen(whole, near)
+    if _determined(found):
+        return _fit(model, names, found, size)
+    found = sharpen(lambda at: whole(at) + prior(at), near)
+    if not _determined(found, ~loose):
+        raise TooThin(_UNDETERMINED)
+    found = found._replace(log_likelihood=whole(found.log_parameters))
+    held = tuple(name for name in names if name in _DROPOUT)
+    return _fit(model, names, found, size, held)
 
 
 def fit_spend(frequency: Floats, monetary_value: Floats) -> Fit:
@@ -112,7 +151,9 @@ def fit_spend(frequency: Floats, monetary_value: Floats) -> Fit:
         return total
 
     starts = [np.log([p, q, m.mean() * (q - 1) / p]) for p, q in ((5.0, 3.0), (1.0, 2.0))]
-    found = _maximum(over, x.size, starts, x.size)
+    found = sharpen(over(slice(None)), _near(over, x.size, starts, x.size))
+    if not _determined(found):
+        raise TooThin(_UNDETERMINED)
     fit = _fit("gamma-gamma", SPEND_PARAMETERS, found, x.size)
     if fit.values["q"] <= 1:
         raise TooThin(
@@ -122,24 +163,33 @@ def fit_spend(frequency: Floats, monetary_value: Floats) -> Fit:
     return fit
 
 
-def _maximum(
-    over: Callable[[slice], LogLikelihood], rows: int, starts: list[Floats], customers: int
-) -> Maximum:
+def _near(
+    over: Callable[[slice], LogLikelihood],
+    rows: int,
+    starts: list[Floats],
+    customers: int,
+    prior: LogLikelihood = lambda _: 0.0,
+) -> Floats:
+    """About where the likelihood is highest, from some thousands of the rows."""
     stride = max(1, rows // _ROUGH_ROWS)
     part = over(slice(None, None, stride))
     scale = stride / customers
-    found = maximise(lambda at: part(at) * scale, over(slice(None)), starts)
-    unsure = found.converged and np.diag(found.covariance).max() > _LOG_ERROR_MAX**2
-    if unsure or not found.converged:
-        raise TooThin(
-            "the data do not determine the parameters: the likelihood rises towards an endless "
-            "value of one of them, as it does when customers hardly differ or are too few; take "
-            "a longer history or more customers"
-        )
-    return found
+    return search(lambda at: part(at) * scale + prior(at) / customers, starts)
 
 
-def _fit(model: str, names: tuple[str, ...], found: Maximum, customers: int) -> Fit:
+def _determined(found: Maximum, which: NDArray[np.bool_] | slice = slice(None)) -> bool:
+    """Whether these parameters have a maximum that is sharp enough to mean something."""
+    variance = np.diag(found.covariance)[which]
+    return found.converged and bool(variance.max() <= _LOG_ERROR_MAX**2)
+
+
+def _fit(
+    model: str,
+    names: tuple[str, ...],
+    found: Maximum,
+    customers: int,
+    held: tuple[str, ...] = (),
+) -> Fit:
     errors = np.sqrt(np.diag(found.covariance))
     return Fit(
         model=model,
@@ -148,6 +198,7 @@ def _fit(model: str, names: tuple[str, ...], found: Maximum, customers: int) -> 
         log_likelihood=found.log_likelihood,
         customers=customers,
         iterations=found.iterations,
+        held=held,
     )
 
 

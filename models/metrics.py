@@ -125,7 +125,11 @@ def capture(value: Floats, revenue: Floats, share: float) -> Metric:
 
 
 def bootstrap(
-    measures: Mapping[str, Mapping[str, Metric]], customers: int, resamples: int, seed: int
+    measures: Mapping[str, Mapping[str, Metric]],
+    customers: int,
+    resamples: int,
+    seed: int,
+    after_each: Callable[[], None] = lambda: None,
 ) -> dict[str, dict[str, Floats]]:
     """Every figure over customers drawn with replacement: the same draws for every model.
 
@@ -134,6 +138,7 @@ def bootstrap(
         customers: how many there are.
         resamples: how often they are drawn.
         seed: of the draws.
+        after_each: called after each draw, for a progress bar.
 
     Returns:
         For each model and figure, (resamples,) values.
@@ -151,6 +156,7 @@ def bootstrap(
         for model, figures in measures.items():
             for name, figure in figures.items():
                 drawn[model][name][resample] = figure(weights)
+        after_each()
     return drawn
 
 

@@ -9,14 +9,12 @@ Source: Schmittlein, Morrison & Colombo (1987), "Counting your customers", Manag
 """
 
 import numpy as np
-from numpy.typing import ArrayLike
 from scipy.special import gammaln, hyp2f1
 
 from models._quadrature import unit_nodes
 from models.parameters import ModelParams
-from models.summaries import Floats, Forecast, checked, checked_horizon, daily_discount
-
-NAME = "pareto-nbd"
+from models.purchase_model import PurchaseModel
+from models.summaries import Floats, Forecast, daily_discount
 
 _BISECTIONS = 60
 _AGE_DAYS_MAX = 1e9
@@ -25,202 +23,87 @@ _WAITED = 38.0
 _NODES_NEXT_PURCHASE = 28
 
 
-def p_alive(
-    params: ModelParams, frequency: ArrayLike, recency: ArrayLike, age: ArrayLike
-) -> Floats:
-    """Probability that each customer is still active at `as_of`.
+class ParetoNbd(PurchaseModel):
+    """Pareto/NBD, for parameters r, alpha (days), s, beta (days)."""
 
-    Args:
-        params: Pareto/NBD parameters; `alpha` and `beta` in days.
-        frequency: (n,) repeat purchase days x, >= 0.
-        recency: (n,) days from first to last purchase, t_x.
-        age: (n,) days from first purchase to as_of, T >= t_x.
+    NAME = "pareto-nbd"
 
-    Returns:
-        (n,) probabilities in [0, 1].
+    def alive(self, params: ModelParams, x: Floats, t_x: Floats, age: Floats) -> Floats:
+        """`p_alive`, unchecked.
 
-    Raises:
-        InvalidSummary: negative or non-finite input, or t_x > T.
+        Source: Fader & Hardie (2005), eq. 36.
+        """
+        there: Floats = 1.0 / (1.0 + _left_to_there(params, x, t_x, age))
+        return there
 
-    Source: Fader & Hardie (2005), eq. 36.
-    """
-    return _p_alive(params, *checked(frequency, recency, age))
+    def active(
+        self, params: ModelParams, x: Floats, t_x: Floats, age: Floats, horizon_days: float
+    ) -> Floats:
+        """`p_active`, unchecked.
 
+        Source: p_alive times the integral of E[lambda·exp(-(lambda + mu)·u)] over u in the
+        horizon: the density of the next purchase of a customer who is there.
+        """
+        buys: Floats = self.alive(params, x, t_x, age) * _next_purchase(
+            params, x, age, horizon_days
+        )
+        return buys
 
-def p_active(
-    params: ModelParams,
-    frequency: ArrayLike,
-    recency: ArrayLike,
-    age: ArrayLike,
-    horizon_days: float,
-) -> Floats:
-    """Probability of at least one purchase within the horizon.
+    def age_at_alive(self, params: ModelParams, x: Floats, t_x: Floats, threshold: float) -> Floats:
+        """`age_at_p_alive`, unchecked, by bisection to a relative 1e-15 of the silence.
 
-    Args:
-        params: Pareto/NBD parameters; `alpha` and `beta` in days.
-        frequency: (n,) repeat purchase days x, >= 0.
-        recency: (n,) days from first to last purchase, t_x.
-        age: (n,) days from first purchase to as_of, T >= t_x.
-        horizon_days: days after as_of.
+        Infinite beyond a billion days.
+        """
+        # In the logarithm of the silence, as it spans seconds to centuries.
+        low, high = np.full_like(x, np.log(1e-6)), np.full_like(x, np.log(_AGE_DAYS_MAX))
+        never = self.alive(params, x, t_x, t_x + _AGE_DAYS_MAX) > threshold
+        for _ in range(_BISECTIONS):
+            middle = 0.5 * (low + high)
+            above = self.alive(params, x, t_x, t_x + np.exp(middle)) > threshold
+            low, high = np.where(above, middle, low), np.where(above, high, middle)
+        reached: Floats = np.where(never, np.inf, t_x + np.exp(0.5 * (low + high)))
+        return reached
 
-    Returns:
-        (n,) probabilities in [0, p_alive].
+    def forecast(
+        self,
+        params: ModelParams,
+        frequency: Floats,
+        recency: Floats,
+        age: Floats,
+        horizon_days: float,
+        discount_rate: float = 0.0,
+    ) -> Forecast:
+        """All three figures at once; see `PurchaseModel.forecast`.
 
-    Raises:
-        InvalidSummary: negative or non-finite input, or t_x > T.
+        Source: Fader & Hardie (2005), eq. 41; discounted, Fader, Hardie & Lee (2005), "RFM and
+        CLV", eq. 4 cut at the horizon.
+        """
+        alive = self.alive(params, frequency, recency, age)
+        while_there = _while_there(
+            params, frequency, age, horizon_days, daily_discount(discount_rate)
+        )
+        next_purchase = _next_purchase(params, frequency, age, horizon_days)
+        return Forecast(alive, alive * next_purchase, alive * while_there)
 
-    Source: p_alive times the integral of E[lambda·exp(-(lambda + mu)·u)] over u in the horizon:
-    the density of the next purchase of a customer who is there.
-    """
-    x, t_x, age_days = checked(frequency, recency, age)
-    horizon = checked_horizon(horizon_days)
-    active: Floats = _p_alive(params, x, t_x, age_days) * _next_purchase(
-        params, x, age_days, horizon
-    )
-    return active
+    def log_likelihood(
+        self, params: ModelParams, frequency: Floats, recency: Floats, age: Floats
+    ) -> Floats:
+        """Log likelihood of each customer's history; see `PurchaseModel.log_likelihood`.
 
-
-def expected_purchases(
-    params: ModelParams,
-    frequency: ArrayLike,
-    recency: ArrayLike,
-    age: ArrayLike,
-    horizon_days: float,
-    discount_rate: float = 0.0,
-) -> Floats:
-    """Expected purchases within the horizon, each discounted to `as_of`.
-
-    At frequency, recency and age 0 it is what a new customer will buy after the first purchase.
-
-    Args:
-        params: Pareto/NBD parameters; `alpha` and `beta` in days.
-        frequency: (n,) repeat purchase days x, >= 0.
-        recency: (n,) days from first to last purchase, t_x.
-        age: (n,) days from first purchase to as_of, T >= t_x.
-        horizon_days: days after as_of.
-        discount_rate: annual effective; applied continuously, ln(1 + rate) / 365 a day.
-
-    Returns:
-        (n,) purchases, >= 0.
-
-    Raises:
-        InvalidSummary: negative or non-finite input, or t_x > T.
-
-    Source: Fader & Hardie (2005), eq. 41; discounted, Fader, Hardie & Lee (2005), "RFM and CLV",
-    eq. 4 cut at the horizon.
-    """
-    x, t_x, age_days = checked(frequency, recency, age)
-    horizon = checked_horizon(horizon_days, discount_rate)
-    while_there = _while_there(params, x, age_days, horizon, daily_discount(discount_rate))
-    expected: Floats = _p_alive(params, x, t_x, age_days) * while_there
-    return expected
-
-
-def expected_next_purchase_days(
-    params: ModelParams, frequency: ArrayLike, age: ArrayLike
-) -> Floats:
-    """Median days from `as_of` to the next purchase of a customer who stays.
-
-    Args:
-        params: parameters; `alpha` in days.
-        frequency: (n,) repeat purchase days x, >= 0.
-        age: (n,) days from first purchase to as_of, T.
-
-    Returns:
-        (n,) days, > 0.
-
-    Source: half of E[exp(-lambda·u)] over lambda ~ Gamma(r + x, alpha + T), solved for u.
-    """
-    x, _, age_days = checked(frequency, 0.0, age)
-    median: Floats = (params.alpha + age_days) * np.expm1(np.log(2.0) / (params.r + x))
-    return median
-
-
-def age_at_p_alive(
-    params: ModelParams, frequency: ArrayLike, recency: ArrayLike, threshold: float
-) -> Floats:
-    """Age at which silence since the last purchase brings p_alive down to the threshold.
-
-    Args:
-        params: Pareto/NBD parameters; `alpha` and `beta` in days.
-        frequency: (n,) repeat purchase days x, >= 0.
-        recency: (n,) days from first to last purchase, t_x.
-        threshold: probability strictly between 0 and 1.
-
-    Returns:
-        (n,) days from first purchase, by bisection to a relative 1e-15 of the silence; infinite
-        beyond a billion days.
-    """
-    x, t_x, _ = checked(frequency, recency, recency)
-    # In the logarithm of the silence, as it spans seconds to centuries.
-    low, high = np.full_like(x, np.log(1e-6)), np.full_like(x, np.log(_AGE_DAYS_MAX))
-    never = _p_alive(params, x, t_x, t_x + _AGE_DAYS_MAX) > threshold
-    for _ in range(_BISECTIONS):
-        middle = 0.5 * (low + high)
-        above = _p_alive(params, x, t_x, t_x + np.exp(middle)) > threshold
-        low, high = np.where(above, middle, low), np.where(above, high, middle)
-    reached: Floats = np.where(never, np.inf, t_x + np.exp(0.5 * (low + high)))
-    return reached
-
-
-def forecast(
-    params: ModelParams,
-    frequency: Floats,
-    recency: Floats,
-    age: Floats,
-    horizon_days: float,
-    discount_rate: float = 0.0,
-) -> Forecast:
-    """All three figures at once, for the hot path: nothing is checked.
-
-    Args:
-        params: Pareto/NBD parameters; `alpha` and `beta` in days.
-        frequency: (n,) float64 repeat purchase days x, >= 0.
-        recency: (n,) float64 days from first to last purchase, t_x.
-        age: (n,) float64 days from first purchase to as_of, T >= t_x.
-        horizon_days: days after as_of.
-        discount_rate: annual effective.
-
-    Returns:
-        (n,) arrays; what `p_alive`, `p_active` and `expected_purchases` say.
-    """
-    alive = _p_alive(params, frequency, recency, age)
-    while_there = _while_there(params, frequency, age, horizon_days, daily_discount(discount_rate))
-    next_purchase = _next_purchase(params, frequency, age, horizon_days)
-    return Forecast(alive, alive * next_purchase, alive * while_there)
-
-
-def log_likelihood(params: ModelParams, frequency: Floats, recency: Floats, age: Floats) -> Floats:
-    """Log likelihood of each customer's history.
-
-    Args:
-        params: Pareto/NBD parameters; `alpha` and `beta` in days.
-        frequency: (n,) repeat purchase days x.
-        recency: (n,) days from first to last purchase, t_x.
-        age: (n,) days from first purchase to the end of the calibration, T.
-
-    Returns:
-        (n,) log densities, per day to the power x.
-
-    Source: Fader & Hardie (2005), eq. 18: there at T, or left between t_x and T.
-    """
-    r, s, alpha, beta = params.r, params.s, params.alpha, params.beta
-    x = frequency
-    there = -(r + x) * np.log(alpha + age) - s * np.log(beta + age)
-    density: Floats = (
-        gammaln(r + x)
-        - gammaln(r)
-        + r * np.log(alpha)
-        + s * np.log(beta)
-        + there
-        + np.log1p(_left_to_there(params, x, recency, age))
-    )
-    return density
-
-
-def _p_alive(params: ModelParams, x: Floats, t_x: Floats, age: Floats) -> Floats:
-    alive: Floats = 1.0 / (1.0 + _left_to_there(params, x, t_x, age))
-    return alive
+        Source: Fader & Hardie (2005), eq. 18: there at T, or left between t_x and T.
+        """
+        r, s, alpha, beta = params.r, params.s, params.alpha, params.beta
+        x = frequency
+        there = -(r + x) * np.log(alpha + age) - s * np.log(beta + age)
+        density: Floats = (
+            gammaln(r + x)
+            - gammaln(r)
+            + r * np.log(alpha)
+            + s * np.log(beta)
+            + there
+            + np.log1p(_left_to_there(params, x, recency, age))
+        )
+        return density
 
 
 def _left_to_there(params: ModelParams, x: Floats, t_x: Floats, age: Floats) -> Floats:

@@ -34,6 +34,10 @@ class ShopHistory:
     """Rows that are not in `purchases`, by reason."""
     first_bad: list[BadRow] = field(default_factory=list)
     """The first rows that could not be read."""
+    same_day: int = 0
+    """Orders that became one purchase with another of their customer and day."""
+    free: int = 0
+    """Orders of no value among those that are in `purchases`."""
 
     @property
     def first_day(self) -> int:
@@ -152,4 +156,6 @@ class _Reading:
             customers=int(np.unique(purchases.customer).size),
             left_out=self.left_out,
             first_bad=self.bad,
+            same_day=int(np.count_nonzero(kept)) - purchases.customer.size,
+            free=int(np.count_nonzero(amount[kept] == 0)),
         )

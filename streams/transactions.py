@@ -18,6 +18,18 @@ REQUIRED: Final = ("customer_id", "occurred_at", "amount")
 OPTIONAL: Final = ("currency", "id", "type")
 TYPES: Final = ("purchase", "refund")
 
+# What exports call these columns, without case, blanks and underscores. A refusal says what to
+# rename: to guess would fit a model to the wrong column one day.
+_ALIASES: Final = {
+    "customer_id": "customerid customer custid cust userid user clientid client memberid "
+    "householdid householdkey buyerid shopperid accountid",
+    "occurred_at": "occurredat date datetime time timestamp invoicedate orderdate orderedat "
+    "transactiondate transactiontimestamp purchasedate purchasedat createdat day",
+    "amount": "total price value sales salesvalue revenue orderamount ordervalue ordertotal "
+    "totalprice totalamount spend spent monetaryvalue grandtotal",
+}
+_SEPARATORS: Final = {";": "semicolons", "\t": "tabs", "|": "bars"}
+_NAMED_MAX: Final = 60
 _ID_BYTES_MAX: Final = 256
 _AMOUNT_MINOR_MAX: Final = 10**12
 _CURRENCY_LETTERS: Final = 3
@@ -122,20 +134,44 @@ def read_rows(lines: Iterable[str], currency: str) -> Iterator[Row | BadRow]:
 
 def _columns(reader: Iterator[list[str]]) -> dict[str, int]:
     try:
-        header = [name.strip().lower() for name in next(reader)]
+        names = [name.strip() for name in next(reader)]
     except (StopIteration, csv.Error):
-        header = []
+        names = []
+    header = [name.lower() for name in names]
     columns: dict[str, int] = {
         name: header.index(name) for name in (*REQUIRED, *OPTIONAL) if name in header
     }
-    missing = [name for name in REQUIRED if name not in columns]
-    if missing:
-        needed = ",".join(REQUIRED)
-        raise NotTransactions(
-            f"the file's first line must name the columns {needed}, separated by commas: "
-            f"{', '.join(missing)} is not there"
-        )
+    if any(name not in columns for name in REQUIRED):
+        raise NotTransactions(_what_to_change(names))
     return columns
+
+
+def _what_to_change(header: list[str]) -> str:
+    """The sentence about a first line that does not name the columns."""
+    needs = f"the file's first line must name the columns {','.join(REQUIRED)}, separated by commas"
+    first = ",".join(header)
+    if "\x00" in first or "\ufffe" in first or first.startswith("\udcff"):
+        return f"{needs}: it is not UTF-8 text; save the file as UTF-8"
+    if len(header) == 1:
+        for separator, name in _SEPARATORS.items():
+            if separator in first:
+                return f"{needs}: here they are separated by {name}; save the file with commas"
+    known = [name.lower() for name in header]
+    missing = [name for name in REQUIRED if name not in known]
+    renames = [
+        f"{found!r} to {name}"
+        for name in missing
+        if (found := next((cell for cell in header if _plain(cell) in _ALIASES[name].split()), ""))
+    ]
+    says = f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not there"
+    if renames:
+        return f"{needs}: {says}; rename {', '.join(renames)}"
+    shown = first if len(first) <= _NAMED_MAX else f"{first[:_NAMED_MAX]}…"
+    return f"{needs}: {says}; it has {shown!r}" if shown else f"{needs}: it is empty"
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "").replace(" ", "").replace("-", "")
 
 
 def _kept(read: Callable[[Text], Meaning]) -> Callable[[Text], Meaning]:
@@ -187,7 +223,11 @@ def _time_ms(text: str) -> int:
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
-        raise _Refused(Reason.BAD_TIME, f"occurred_at {text!r} is no date or time") from None
+        raise _Refused(
+            Reason.BAD_TIME,
+            f"occurred_at {text!r} is no date or time: write it as 2026-03-31 or "
+            "2026-03-31T09:30:00Z",
+        ) from None
     if at.tzinfo is None:
         at = at.replace(tzinfo=UTC)
     return (at - _EPOCH) // _MS
@@ -200,7 +240,9 @@ def _amount_minor(cell: tuple[str, str]) -> int:
     try:
         amount = Decimal(text.strip())
     except InvalidOperation:
-        raise _Refused(Reason.BAD_AMOUNT, f"amount {text!r} is no number") from None
+        hint = ": write decimals with a point, and nothing else between the digits"
+        why = f"amount {text!r} is no number{hint if ',' in text else ''}"
+        raise _Refused(Reason.BAD_AMOUNT, why) from None
     if not amount.is_finite():
         raise _Refused(Reason.BAD_AMOUNT, f"amount {text!r} is no number")
     if amount < 0:

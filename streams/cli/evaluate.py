@@ -13,12 +13,14 @@ from models.evaluation import Evaluation, Scored
 from models.evaluation import evaluate as judge
 from models.fitting import TooThin
 from models.money import minor_digits
-from streams.cli.output import AsJson, amount, console, print_json
+from models.purchases import MODELS
+from streams.cli.output import AsJson, amount, console, print_json, progress
 from streams.complaint import Complaint
 from streams.settings import Settings
 from streams.shop_history import ShopHistory, day_number, day_of, load
 
 _SHOWN = {
+    # Ends of intervals are short: five columns of them are to fit into 80 characters.
     "total": ("total", "{:,.0f}", "{:,.0f}"),
     "mae": ("MAE", "{:.4f}", "{:.2f}"),
     "rmse": ("RMSE", "{:.4f}", "{:.2f}"),
@@ -29,6 +31,7 @@ _SHOWN = {
     "log_score": ("log score", "{:.4f}", "{:.3f}"),
     "top_decile_capture": ("top decile", "{:.1%}", "{:.0%}"),
 }
+_THOUSANDS = 10_000
 
 
 def evaluate(
@@ -59,10 +62,18 @@ def evaluate(
     end_day = day_number(calibration_end.date())
     held_out = shop.last_day - end_day if holdout_days is None else holdout_days
     _refuse_dates(file, shop, end_day, held_out)
-    try:
-        result = judge(shop.purchases, end_day, held_out, shop.currency, resamples=resamples)
-    except TooThin as error:
-        raise Complaint(f"{file}: {error}.") from error
+    with progress(len(MODELS) + resamples) as bar:
+        task = bar.add_task("evaluating", total=len(MODELS) + resamples, note="")
+
+        def begun(what: str) -> None:
+            bar.update(task, advance=1, note=what)
+
+        try:
+            result = judge(
+                shop.purchases, end_day, held_out, shop.currency, resamples=resamples, begun=begun
+            )
+        except TooThin as error:
+            raise Complaint(f"{file}: {error}.") from error
     if plot is not None:
         _draw(plot, result, shop)
     if json:
@@ -78,7 +89,11 @@ def document(result: Evaluation, shop: ShopHistory) -> dict[str, Any]:
         "models": {name: _figures(scored) for name, scored in result.models.items()},
         "rivals": {name: _figures(scored) for name, scored in result.rivals.items()},
         "fits": {
-            name: {"parameters": dict(fit.values), "log_likelihood": fit.log_likelihood}
+            name: {
+                "parameters": dict(fit.values),
+                "log_likelihood": fit.log_likelihood,
+                "held": list(fit.held),
+            }
             for name, fit in {**result.purchase_fits, "gamma-gamma": result.spend_fit}.items()
         },
         "not_fitted": dict(result.not_fitted),
@@ -87,6 +102,8 @@ def document(result: Evaluation, shop: ShopHistory) -> dict[str, Any]:
         "holdout_days": result.holdout_days,
         "currency": shop.currency,
         "left_out": _left_out(result, shop),
+        "merged": {"same_day_orders": shop.same_day},
+        "free_orders": shop.free,
         "notes": _notes(result),
     }
 
@@ -125,12 +142,21 @@ def _notes(result: Evaluation) -> list[str]:
     chosen = result.models[result.chosen].figures
     rule = result.rivals["recency"].figures
     notes = [f"{name} was not fitted: {why}." for name, why in result.not_fitted.items()]
+    notes += [
+        f"{name}: {why}" for name, fit in result.purchase_fits.items() if (why := fit.caveat())
+    ]
     if rule["auc_active"] > chosen["auc_active"]:
         notes.append(
             f"The days since the last purchase alone rank better (AUC {rule['auc_active']:.4f}) "
             f"than the chosen model's probability of a purchase ({chosen['auc_active']:.4f})."
         )
-    for name, figure in (("log score", "log_score"), ("RMSE", "rmse")):
+    if rule["auc_purchases"] > chosen["auc_purchases"]:
+        notes.append(
+            "The days since the last purchase alone rank better (AUC "
+            f"{rule['auc_purchases']:.4f}) than the chosen model's expected purchases "
+            f"({chosen['auc_purchases']:.4f})."
+        )
+    for name, figure in (("log score", "log_score"), ("Brier", "brier"), ("RMSE", "rmse")):
         better = [
             rival.replace("_", " ")
             for rival, scored in result.rivals.items()
@@ -151,17 +177,26 @@ def _print(result: Evaluation, shop: ShopHistory) -> None:
         f"{amount(round(chosen['actual_revenue_minor']), shop.currency)}."
     )
     everyone = {**result.models, **result.rivals}
-    table = Table("", *(_title(name, result.chosen) for name in everyone), box=SIMPLE_HEAD)
+    table = Table(
+        "",
+        *(_title(name, result.chosen) for name in everyone),
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
     for figure, (title, form, end_form) in _SHOWN.items():
         cells = (_cell(scored, figure, form, end_form) for scored in everyone.values())
         table.add_row(title, *cells)
     major = 10 ** minor_digits(shop.currency)
     revenue = (scored.figures["revenue_minor"] / major for scored in everyone.values())
-    table.add_row(f"revenue, {shop.currency}", *(f"{value:,.0f}" for value in revenue))
+    table.add_row(shop.currency, *(f"{value:,.0f}" for value in revenue))
     out.print(table)
+    intervals = result.models[result.chosen].intervals
     out.print(
         "* chosen: the most likely in the calibration. AUC (E) ranks by expected purchases, "
-        "AUC (P) by the probability of any. Below each figure: 95 % bootstrap interval. "
+        "AUC (P) by the probability of any; total and "
+        f"{shop.currency} are expected purchases and revenue. "
+        f"{'Below each figure: 95 % bootstrap interval. ' if intervals else ''}"
         "MAE, RMSE, ECE, Brier and log score: lower is better."
     )
     for note in _notes(result):
@@ -169,6 +204,10 @@ def _print(result: Evaluation, shop: ShopHistory) -> None:
     for reason, count in _left_out(result, shop).items():
         if count:
             out.print(f"Left out: {count:,} ({reason.replace('_', ' ')}).")
+    if shop.same_day:
+        out.print(f"Merged: {shop.same_day:,} orders into others of their customer and day.")
+    if shop.free:
+        out.print(f"Free of charge: {shop.free:,} orders, which count as purchases of no value.")
     for bad in shop.first_bad:
         out.print(f"  line {bad.line}: {bad.detail}", markup=False)
 
@@ -182,8 +221,12 @@ def _cell(scored: Scored, figure: str, form: str, end_form: str) -> str:
     ends: Mapping[str, tuple[float, float]] = scored.intervals
     if figure not in ends:
         return text
-    low, high = (end_form.format(end) for end in ends[figure])
+    low, high = (_short(end_form, end) for end in ends[figure])
     return f"{text}\n[dim]{low}-{high}[/dim]"
+
+
+def _short(form: str, end: float) -> str:
+    return f"{end / 1000:,.1f}k" if abs(end) >= _THOUSANDS else form.format(end)
 
 
 def _draw(file: Path, result: Evaluation, shop: ShopHistory) -> None:

@@ -17,6 +17,9 @@ _DAYS_PER_WEEK = 7
 _ACTUAL = "#222222"
 _COLOURS = {"mbg-nbd": "#0072b2", "bg-nbd": "#d55e00", "pareto-nbd": "#009e73"}
 _SMALLEST_DOT, _LARGEST_DOT = 12.0, 260.0
+_BIN_MIN = 10
+# Where more than this share of the customers is that frequent, tenths of them are shown instead.
+_FREQUENT_SHARE_MAX = 0.3
 
 
 def draw(file: Path, result: Evaluation, purchases: PurchaseDays) -> None:
@@ -43,16 +46,22 @@ def draw(file: Path, result: Evaluation, purchases: PurchaseDays) -> None:
 def _calibration(axes: Axes, result: Evaluation) -> None:
     active = (result.outcome.purchases > 0).astype(float)
     axes.plot([0, 1], [0, 1], color="#bbbbbb", linewidth=1, zorder=0)
+    largest = max(
+        np.bincount(bin_of(one.prediction.active)).max() for one in result.models.values()
+    )
     for name, scored in result.models.items():
         chance = scored.prediction.active
         bins = bin_of(chance)
         size = np.bincount(bins, minlength=BINS)
-        full = size > 0
+        # A line through bins of a handful of customers would draw chance, not calibration.
+        full = size >= _BIN_MIN
         said = np.bincount(bins, chance, BINS)[full] / size[full]
         happened = np.bincount(bins, active, BINS)[full] / size[full]
         label = f"{name} (ECE {scored.figures['ece']:.3f})"
         axes.plot(said, happened, color=_COLOURS[name], linewidth=1.2, label=label)
-        dots = np.maximum(size[full] / size.max() * _LARGEST_DOT, _SMALLEST_DOT)
+        noise = 1.96 * np.sqrt(happened * (1 - happened) / size[full])
+        axes.errorbar(said, happened, noise, fmt="none", ecolor=_COLOURS[name], alpha=0.35)
+        dots = np.maximum(size[full] / largest * _LARGEST_DOT, _SMALLEST_DOT)
         axes.scatter(said, happened, dots, color=_COLOURS[name], alpha=0.45, linewidths=0)
     axes.set(
         title="Are the probabilities true?",
@@ -61,7 +70,11 @@ def _calibration(axes: Axes, result: Evaluation) -> None:
         xlim=(-0.03, 1.03),
         ylim=(-0.03, 1.03),
     )
-    axes.legend(frameon=False, loc="upper left", title="dot: customers in the bin")
+    axes.legend(
+        frameon=False,
+        loc="best",
+        title=f"dot: customers, bar: 95 % of chance\n(bins of {_BIN_MIN} customers or more)",
+    )
 
 
 def _tracking(axes: Axes, result: Evaluation, purchases: PurchaseDays) -> None:
@@ -93,12 +106,12 @@ def _tracking(axes: Axes, result: Evaluation, purchases: PurchaseDays) -> None:
 
 
 def _frequencies(axes: Axes, result: Evaluation) -> None:
-    group = np.minimum(result.customers.frequency.astype(int), _FREQUENT)
-    size = np.bincount(group, minlength=_FREQUENT + 1)
-    shown = np.flatnonzero(size)
+    group, names = _groups(result.customers.frequency.astype(int))
+    size = np.bincount(group)
+    shown = np.arange(size.size)
 
     def mean(values: np.ndarray) -> np.ndarray:
-        return np.bincount(group, values, _FREQUENT + 1)[shown] / size[shown]
+        return np.bincount(group, values) / size
 
     axes.plot(shown, mean(result.outcome.purchases), "o-", color=_ACTUAL, label="actual")
     for name, scored in result.models.items():
@@ -110,6 +123,21 @@ def _frequencies(axes: Axes, result: Evaluation) -> None:
         ylabel="mean purchases in the holdout",
         ylim=(0, None),
     )
-    labels = [f"{x}{'+' if x == _FREQUENT else ''}\n({size[x]:,})" for x in shown.tolist()]
+    labels = [f"{name}\n({count:,})" for name, count in zip(names, size.tolist(), strict=True)]
     axes.set_xticks(shown, labels)
     axes.legend(frameon=False)
+
+
+def _groups(frequency: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """Which group of frequency each customer is in, and the groups' names; none is empty."""
+    if np.mean(frequency >= _FREQUENT) <= _FREQUENT_SHARE_MAX:
+        capped = np.minimum(frequency, _FREQUENT)
+        values, group = np.unique(capped, return_inverse=True)
+        return group, [f"{x}+" if x == _FREQUENT else str(x) for x in values.tolist()]
+    edges = np.unique(np.quantile(frequency, np.linspace(0, 1, 11)[:-1], method="higher"))
+    ends = [*(edges[1:] - 1).tolist(), int(frequency.max())]
+    names = [
+        str(low) if low == high else f"{low}-{high}"
+        for low, high in zip(edges.tolist(), ends, strict=True)
+    ]
+    return np.searchsorted(edges, frequency, side="right") - 1, names

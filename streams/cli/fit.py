@@ -102,6 +102,7 @@ def fit(
             + spend.customers * log_unit(money_unit.value, shop.currency),
         },
         "converged": True,
+        "held": list(purchases.held),
         "iterations": {"purchases": purchases.iterations, "spend": spend.iterations},
         "spend_customers": spend.customers,
         "tier_thresholds_minor": thresholds,
@@ -177,6 +178,8 @@ def _print(
         f"{spend.log_likelihood:,.2f} (order value of {spend.customers:,} customers, per minor "
         "unit)."
     )
+    if purchases.held:
+        out.print(f"Mind: {purchases.caveat()}")
     shares = ", ".join(
         f"{name} from {amount(document['tier_thresholds_minor'][name], params.currency)}"
         for name in _TIER_SHARES

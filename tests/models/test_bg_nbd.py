@@ -3,12 +3,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models import bg_nbd
+from models.purchases import MODELS
 from tests.models import exact
 from tests.models.test_mbg_nbd import EXACT_ROWS
 from tests.models.test_purchases import BG
 
 WEEK = 7.0
+bg_nbd = MODELS["bg-nbd"]
 WEEKS = {"r": 0.243, "alpha": 4.414, "a": 0.793, "b": 2.426}
 
 

@@ -105,10 +105,10 @@ def test_weekly_repeats_add_up_to_the_expectation(cdnow):
     params, customers = cdnow.params["mbg-nbd"], cdnow.customers
     start = int(customers.first_day.min())
     weeks = weekly_repeats(params, customers, 78, start)
-    from models import mbg_nbd
+    from models.purchases import MODELS
 
     whole = sum(
-        mbg_nbd.expected_purchases(params, 0, 0, 0, float(start + 546 - day))[0]
+        MODELS["mbg-nbd"].expected_purchases(params, 0, 0, 0, float(start + 546 - day))[0]
         for day in customers.first_day
     )
     assert weeks.sum() == pytest.approx(whole, rel=1e-10)

@@ -1,12 +1,14 @@
 import numpy as np
 import pytest
 
-from models.fitting import TooThin, combined, fit_purchases, fit_spend
+from models.fitting import Fit, TooThin, combined, fit_purchases, fit_spend
 from models.histories import Histories
+from models.purchases import model_for
 from models.simulation import simulate_customers
 from tests.models.test_purchases import CDNOW, every_model
 
 WEEK = 7.0
+NO_SPEND = Fit("gamma-gamma", {"p": 1.0, "q": 2.0, "v": 1.0}, {}, 0.0, 0, 0)
 
 
 def summaries(frequency, recency, age):
@@ -122,6 +124,37 @@ def test_thin_data_is_a_sentence_instead_of_nonsense(params, frequency, says):
     x = np.array(frequency)
     with pytest.raises(TooThin, match=says):
         fit_purchases(params.model, summaries(x, x * 3, np.full_like(x, 100.0)))
+
+
+@every_model
+def test_a_grocery_that_nobody_leaves_is_fitted_with_the_dropout_held(params):
+    # Weekly shoppers who all stay: that nobody leaves is known, how they would differ in it is
+    # not. The purchase rates must come out all the same, and the forecast with them.
+    rng = np.random.default_rng(6)
+    rate = rng.gamma(2.0, 1 / 14.0, 400)
+    age = rng.uniform(150, 200, 400).round()
+    days = [
+        np.flatnonzero(rng.uniform(size=int(t)) < -np.expm1(-r)) + 1
+        for r, t in zip(rate, age, strict=True)
+    ]
+    x = np.array([d.size for d in days])
+    customers = summaries(x, [d.max(initial=0) for d in days], age)
+    fit = fit_purchases(params.model, customers)
+    assert set(fit.held) == set(fit.values) - {"r", "alpha"}
+    for name in ("r", "alpha"):
+        assert fit.log_standard_errors[name] < 0.2
+    mean_rate = fit.values["r"] / fit.values["alpha"]
+    assert mean_rate == pytest.approx(x.sum() / age.sum(), rel=0.03)
+    fitted = combined(fit, NO_SPEND, "USD")
+    expected = model_for(fitted).expected_purchases(
+        fitted, customers.frequency, customers.recency, customers.age, 30.0
+    )
+    assert expected.sum() == pytest.approx(x.sum() / age.sum() * 30 * 400, rel=0.05)
+
+
+@every_model
+def test_nothing_is_held_where_the_data_speak(params):
+    assert not fit_purchases(params.model, simulated(params, 2_000, 3)).held
 
 
 def test_customers_who_do_not_differ_are_said_not_to_determine_the_parameters():

@@ -3,11 +3,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models import mbg_nbd
 from models.parameters import CDNOW
+from models.purchases import MODELS
 from tests.models import exact
 
 WEEK = 7.0
+mbg_nbd = MODELS["mbg-nbd"]
 
 
 def test_the_deadline_of_cdnow_is_the_published_one():

@@ -7,8 +7,8 @@ import pytest
 
 from models.events import Event
 from models.gamma_gamma import population_mean
-from models.mbg_nbd import expected_next_purchase_days, expected_purchases
 from models.policy import Policy
+from models.purchases import model_for
 from models.step import rescore
 from tests.models.shop import (
     DAY_MS,
@@ -66,7 +66,7 @@ def test_a_first_purchase() -> None:
     partition.one(purchase(1, 0, 4_999))
     score = score_of(partition)
     params = policy.params
-    expected = expected_purchases(params, 0.0, 0.0, 0.0, 365.0)[0]
+    expected = model_for(params).expected_purchases(params, 0.0, 0.0, 0.0, 365.0)[0]
     assert score.expected_purchases == pytest.approx(expected, abs=1e-6)
     assert score.expected_order_value_minor == int(population_mean(params))
     assert score.predicted_clv_minor == int(expected * population_mean(params))
@@ -77,7 +77,7 @@ def test_a_first_purchase() -> None:
     assert (score.activity_decline, score.value_at_risk_minor) == (0.0, 0)
     assert (score.orders, score.frequency, score.recency_days, score.age_days) == (1, 0, 0.0, 0.0)
     assert score.first_purchase_at == score.last_purchase_at == "2020-01-01T00:00:00.000Z"
-    wait_ms = round(expected_next_purchase_days(params, 0.0, 0.0)[0] * DAY_MS)
+    wait_ms = round(model_for(params).expected_next_purchase_days(params, 0.0, 0.0)[0] * DAY_MS)
     assert score.expected_next_purchase_at is not None
     next_ms = datetime.fromisoformat(score.expected_next_purchase_at).timestamp() * 1000
     assert next_ms == pytest.approx(START_MS + wait_ms, abs=2)

@@ -4,10 +4,11 @@ import mpmath as mp
 import numpy as np
 import pytest
 
-from models import pareto_nbd
+from models.purchases import MODELS
 from tests.models.test_purchases import PARETO
 
 WEEK = 7.0
+pareto_nbd = MODELS["pareto-nbd"]
 WEEKS = {"r": 0.553, "alpha": 10.578, "s": 0.606, "beta": 11.669}
 
 

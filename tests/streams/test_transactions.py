@@ -1,4 +1,5 @@
 import io
+import re
 
 import pytest
 
@@ -107,3 +108,33 @@ def test_a_negative_amount_says_what_a_refund_is():
 def test_a_file_without_the_columns_is_refused_at_once(text, names):
     with pytest.raises(NotTransactions, match=names):
         read(text)
+
+
+@pytest.mark.parametrize(
+    ("header", "says"),
+    [
+        ("CustomerID,InvoiceDate,Total", "rename 'CustomerID' to customer_id, 'InvoiceDate' to"),
+        ("household_id,occurred_at,sales_value", "rename 'household_id' to customer_id, 'sales_"),
+        ("customer_id;occurred_at;amount", "separated by semicolons; save the file with commas"),
+        ("customer_id\toccurred_at\tamount", "separated by tabs"),
+        ("customer_id,occurred_at,UnitPrice", "amount is not there; it has 'customer_id,occurred"),
+        ("c\x00u\x00s\x00t\x00", "not UTF-8 text; save the file as UTF-8"),
+        ("", "it is empty"),
+    ],
+)
+def test_a_wrong_first_line_says_what_to_change(header, says):
+    with pytest.raises(NotTransactions, match=re.escape(says)):
+        list(read_rows([header + "\n", "a,2026-03-01,1\n"], "EUR"))
+
+
+@pytest.mark.parametrize(
+    ("cells", "says"),
+    [
+        ("a,01/12/2010 08:26,1", "write it as 2026-03-31"),
+        ('a,2026-03-01,"12,50"', "write decimals with a point"),
+    ],
+)
+def test_a_bad_cell_says_how_to_write_it(cells, says):
+    (row,) = read_rows(["customer_id,occurred_at,amount\n", cells + "\n"], "EUR")
+    assert isinstance(row, BadRow)
+    assert says in row.detail

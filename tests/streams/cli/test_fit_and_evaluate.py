@@ -1,5 +1,7 @@
 import json
+from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 
 from models.parameters import ModelParams
@@ -48,8 +50,6 @@ def test_fit_in_the_units_of_the_literature(capsys):
 
 def test_tier_thresholds_part_the_customers_as_asked(capsys):
     # 5, 15 and 30 % of 2,357 customers, by revenue of 365 days plus predicted value.
-    import numpy as np
-
     from models.evaluation import predict
     from models.histories import histories, per_customer
     from streams.shop_history import load
@@ -92,6 +92,71 @@ def test_evaluate_for_people_with_a_picture(capsys, tmp_path):
     assert "1.6072" in out
     assert "past rate" in out
     assert file.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.fixture(scope="module")
+def grocery(tmp_path_factory):
+    """Weekly shoppers who all stay, as a spreadsheet exports them: some rows of no use."""
+    rng = np.random.default_rng(3)
+    lines = ["Occurred_At, CUSTOMER_ID ,amount,type,note"]
+    for customer in range(300):
+        rate, value = rng.gamma(2.0, 1 / 14.0), rng.gamma(6.0, 8.0)
+        for day in np.flatnonzero(rng.uniform(size=200) < -np.expm1(-rate)).tolist():
+            amount = round(value * rng.gamma(8.0, 1 / 8.0), 2)
+            at = datetime(2025, 1, 1, 9, tzinfo=UTC) + timedelta(days=day)
+            lines.append(f'{at.isoformat()},c{customer},{amount},,"bread, milk"')
+            if day == 50:
+                lines += [lines[-1], f"{at.date()},c{customer},0,purchase,", ""]
+                lines.append(f"{at.date()},c{customer},5,refund,")
+    lines += ["01/02/2025,c1,3,,", "2025-02-01,c1", "2025-02-01,c1,-3,,"]
+    file = tmp_path_factory.mktemp("shop") / "grocery.csv"
+    file.write_text("\ufeff" + "\r\n".join(lines) + "\r\n", newline="")
+    return str(file)
+
+
+def test_a_shop_that_nobody_leaves_is_fitted_and_says_so(capsys, grocery):
+    assert run(["fit", grocery, "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["held"] == ["a", "b"]
+    assert run(["fit", grocery]) == 0
+    assert "Mind: the data hardly say how customers leave" in capsys.readouterr().out
+
+
+def test_heavy_repeat_buyers_are_evaluated(capsys, grocery, tmp_path):
+    end = ["--calibration-end", "2025-04-15"]
+    picture = tmp_path / "picture.png"
+    assert (
+        run(["evaluate", grocery, *end, "--json", "--resamples", "0", "--plot", str(picture)]) == 0
+    )
+    document = json.loads(capsys.readouterr().out)
+    chosen, rate = document["models"][document["chosen"]], document["rivals"]["past_rate"]
+    assert chosen["rmse"] < rate["rmse"]
+    assert chosen["log_score"] < rate["log_score"]
+    refunds = document["left_out"]["refund"]
+    assert refunds > 10
+    assert document["left_out"]["bad_time"] == 1
+    assert document["left_out"]["bad_amount"] == 1
+    assert document["left_out"]["missing_field"] == 1
+    # Two more orders of the same customer and day with each refund, one of them free.
+    assert document["merged"] == {"same_day_orders": 2 * refunds}
+    assert document["free_orders"] == refunds
+    assert run(["evaluate", grocery, *end, "--resamples", "10"]) == 0
+    out = capsys.readouterr().out
+    assert "…" not in out  # every interval is whole in 80 columns
+    assert f"Left out: {refunds} (refund)." in out
+    assert f"Merged: {2 * refunds} orders" in out
+
+
+def test_frequent_buyers_are_drawn_by_tenths_and_rare_ones_by_number():
+    from streams.cli.evaluation_plot import _groups
+
+    group, names = _groups(np.array([0] * 7 + [1, 2, 9]))
+    assert names == ["0", "1", "2", "7+"]
+    assert group.tolist() == [0] * 7 + [1, 2, 3]
+    group, names = _groups(np.arange(100))
+    assert names[0] == "0-9"
+    assert names[-1] == "90-99"
+    assert np.bincount(group).tolist() == [10] * 10
 
 
 @pytest.mark.parametrize(
