@@ -14,6 +14,7 @@ import itertools
 import os
 import uuid
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -24,6 +25,7 @@ from tests.servers.redis import DATABASES, Redis
 from tests.servers.server import UnavailableError
 
 LEFT_OUT = pytest.StashKey[dict[str, tuple[int, str]]]()
+"""By server, how many tests are left out, and why. With `-n` each process finds them by itself."""
 FIXTURES = {
     "kafka": {"kafka", "own_kafka"},
     "redis": {"redis_server", "redis_url", "own_redis"},
@@ -69,6 +71,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             left_out[server] = (len(users), reason)
             config.hook.pytest_deselected(items=users)
             items[:] = [item for item in items if item not in users]
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A process of `-n` hands on what it left out."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["left out"] = session.config.stash.get(LEFT_OUT, {})
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """All processes of `-n` leave out the same."""
+    node.config.stash[LEFT_OUT] = getattr(node, "workeroutput", {}).get("left out", {})
 
 
 def pytest_terminal_summary(
