@@ -16,6 +16,7 @@ from aiokafka.structs import TopicPartition
 from models.events import Decoder
 from models.judged_windows import WINDOW_MS, window_start_ms
 from models.policy import Policy
+from models.state import decode_summary
 from sinks.metrics import Metrics
 from sinks.record import Output
 from sinks.redis import RedisScores
@@ -206,6 +207,25 @@ async def test_a_deadline_that_nobody_looks_at_grows_old(partition: Partition) -
     now_ms = int(time.time() * 1000)
     await partition.work(keeper, partition.batch(clock=[tick(now_ms, 0)]))
     assert score_age_s(partition.metrics) == 0
+    await keeper.end()
+
+
+async def test_a_tick_with_nothing_due_tells_the_next_deadline_exactly(
+    partition: Partition,
+) -> None:
+    """The schedule first knows the hour of a deadline: that hour's beginning is no deadline."""
+    partition.shared = dataclasses.replace(partition.shared, wall_clock=True)
+    keeper = await partition.keeper()
+    await partition.work(keeper, partition.batch(purchases=[purchase(0, ANN)]))
+    deadline_s = decode_summary(keeper._table[ANN.encode()]).deadline_s
+    hour_s = keeper._schedule.earliest_s()
+    assert hour_s is not None
+    assert hour_s + 2 < deadline_s
+    partition.metrics._clock = lambda: hour_s + 2
+    await partition.work(keeper, partition.batch(clock=[tick((hour_s + 1) * 1000, 0)]))
+    assert score_age_s(partition.metrics) == 0
+    partition.metrics._clock = lambda: deadline_s + 7
+    assert score_age_s(partition.metrics) == 7
     await keeper.end()
 
 
