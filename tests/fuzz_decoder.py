@@ -3,7 +3,7 @@
 Not part of the tests, as atheris is built for few versions of Python. Whatever the bytes, both
 decoders give an event or a `BadEvent`, and no input of 64 KiB takes them more than 5 ms; an input
 that breaks this is kept in a file by libFuzzer, and becomes a case of test_events_fuzz.py. As what
-is slow is mostly something short many times over, each input is also tried as that.
+is slow is mostly something short many times over, a piece of each input is also tried as that.
 """
 
 import json
@@ -20,7 +20,7 @@ AT_MS = 1_772_357_400_000
 SECONDS_MAX = 0.005
 REPEATS = 30
 DETAIL_MAX = 500
-REPEATED_BYTES_MAX = 64
+PIECE_BYTES_MAX = 64
 VALUE_BYTES_MAX = 64 * 1024
 DECODER = Decoder("EUR", {"USD": 0.92}, 3_600_000)
 PURCHASE = {
@@ -50,12 +50,12 @@ WORDS = [
 
 
 def one(data: bytes) -> None:
-    """Both decoders, on one input and on as much of it as there is room for."""
+    """Both decoders, on one input and on a piece of it, as often as there is room for."""
     _bounded(data)
-    if 0 < len(data) <= REPEATED_BYTES_MAX:
-        value = data[1:] or data
-        start = STARTS[data[0] % len(STARTS)]
-        _bounded(start + value * ((VALUE_BYTES_MAX - len(start) - 1) // len(value)) + b"}")
+    if len(data) > 1:
+        piece = data[1 : 2 + data[0] % PIECE_BYTES_MAX]
+        start = STARTS[len(data) % len(STARTS)]
+        _bounded(start + piece * ((VALUE_BYTES_MAX - len(start) - 1) // len(piece)) + b"}")
 
 
 def _bounded(data: bytes) -> None:
