@@ -14,7 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from tests.chaos.faults import FAULTS, Fault, inject
+from tests.chaos.faults import FAULTS, Fault, fault_name, impossible, inject
 from tests.chaos.publisher import Publisher
 from tests.chaos.settle import unsettled
 from tests.chaos.watch import Reader
@@ -69,6 +69,7 @@ class Report:
     plan: Plan
     found: Findings
     faults: dict[str, int]
+    left_out: dict[str, str]
     exits: dict[str, int]
     timeline: list[tuple[float, str]]
     published: int
@@ -84,6 +85,7 @@ class Report:
             "ok": not self.found,
             "published": self.published,
             "faults": self.faults,
+            "left_out": self.left_out,
             "exits": self.exits,
             "settled_s": round(self.settled_s, 1),
             "state_hash": self.state_hash,
@@ -97,6 +99,7 @@ class Report:
         lines += [f"state hash {self.state_hash}", ""]
         lines += [f"{count:>5}  {name}" for name, count in sorted(self.faults.items())]
         lines += [f"{sum(self.faults.values()):>5}  faults injected"]
+        lines += [f" none  {name}: LEFT OUT, {why}" for name, why in self.left_out.items()]
         lines += [f"{count:>5}  exits, {words}" for words, count in self.exits.items()]
         lines += ["", str(self.found), ""]
         lines += ["DIFFERENCES" if self.found else "nothing lost, nothing doubled"]
@@ -197,6 +200,7 @@ def _run(plan: Plan, folder: Path, kafka: Kafka, redis: Redis) -> Report:
         plan,
         found,
         dict(world.faults),
+        {fault_name(fault): why for fault, why in impossible().items() if fault in plan.faults},
         dict(world.exits),
         world.timeline,
         publisher.acknowledged,
@@ -209,7 +213,8 @@ def _run(plan: Plan, folder: Path, kafka: Kafka, redis: Redis) -> Report:
 def _break_things(plan: Plan, world: World) -> None:
     for slot in world.slots[: world.rng.randint(1, 3)]:
         slot.wanted = True
-    faults = dict(plan.faults)
+    left_out = impossible()
+    faults = {fault: share for fault, share in plan.faults.items() if fault not in left_out}
     next_s = world.rng.uniform(3, 6)
     while world.elapsed_s < plan.seconds:
         if faults and world.elapsed_s >= next_s:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from streams.embedded.child import Child
+from tests.chaos.clock import Clock
 
 # What the log says when a worker reaches a moment at which it is most fragile.
 MOMENTS = {
@@ -31,6 +32,7 @@ class Slot:
         paused: whether its process is frozen.
         expected: how we asked the process to end; None where we did not.
         reached: the moments that the log told of since the process began.
+        clock: its machine's, where it can be made to jump.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class Slot:
         folder: Path,
         argv: Sequence[str],
         port: int = 0,
+        clock: Clock | None = None,
     ) -> None:
         self.number, self.port = number, port
         self.name = f"worker {number}"
@@ -52,6 +55,8 @@ class Slot:
         self.restart_s = 0.0
         self._read = self._lines = 0
         own = {**env, "CLV_INSTANCE": f"slot-{number}", "CLV_METRICS_PORT": str(port)}
+        self.clock = clock
+        own |= clock.env() if clock is not None else {}
         self._argv = ["/usr/bin/env", *(f"{k}={v}" for k, v in own.items()), *argv]
         self._child: Child | None = None
 

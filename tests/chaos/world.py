@@ -9,8 +9,10 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
+from tests.chaos.clock import Clock, faketime
 from tests.chaos.workers import STOP_S_MAX, Slot
 from tests.servers.kafka import Kafka
 from tests.servers.redis import Redis
@@ -20,6 +22,8 @@ REFUSED = "RecordListTooLargeError"
 """What a worker rightly ends with when a send is refused that no repetition will help."""
 ZOMBIE_S = 10.0
 """Who is frozen for so long is about to lose its partitions, or has."""
+TEMPTING = 0.8
+"""How often a zombie is woken up at such an instant rather than at its time."""
 
 
 class World:
@@ -42,7 +46,11 @@ class World:
         argv: Sequence[str],
     ) -> None:
         self.kafka, self.redis, self.rng, self.folder = kafka, redis, rng, folder
-        self.slots = [Slot(number, env, folder, argv) for number in range(SLOTS)]
+        library = faketime()
+        self.slots = [
+            Slot(n, env, folder, argv, library and Clock(library, folder / f"worker-{n}.clock"))
+            for n in range(SLOTS)
+        ]
         self.faults: Counter[str] = Counter()
         self.exits: Counter[str] = Counter()
         self.crashes: list[str] = []
@@ -105,7 +113,7 @@ class World:
                 slot.kill()
             for moment in sorted(slot.moments()):
                 if moment == "assigned":
-                    self._wake_zombies()
+                    self._wake_zombies(slot)
                 self._tempt(slot, moment)
         elif slot.wanted and time.monotonic() >= slot.restart_s:
             slot.start()
@@ -126,13 +134,27 @@ class World:
         if ("The worker stopped at" in words and not refused) or "clv: " not in words:
             self.crashes.append(f"{slot.name}, status {status}: {words[-300:]}")
 
-    def _wake_zombies(self) -> None:
-        """The worst instant to wake up is the one at which a successor takes over."""
+    def _wake_zombies(self, successor: Slot) -> None:
+        """The worst instants to wake up: as a successor takes over, and when it stalls in that."""
         for slot in self.slots:
             frozen_s = time.monotonic() - slot.paused_s
-            if slot.paused and frozen_s > ZOMBIE_S and self.rng.random() < 0.5:
+            chance = self.rng.random()
+            if slot is successor or not slot.paused or frozen_s < ZOMBIE_S or chance > TEMPTING:
+                continue
+            if chance < TEMPTING / 3:
                 self.say(f"SIGCONT {slot.name}, as another one takes over from it")
                 slot.resume()
+            else:
+                self.after(self.rng.uniform(0, 0.8), partial(self._exchange, slot, successor))
+
+    def _exchange(self, zombie: Slot, successor: Slot) -> None:
+        if self.calm or not zombie.paused or not successor.running or successor.paused:
+            return
+        self.faults["stall in turn"] += 1
+        self.say(f"SIGSTOP {successor.name}, which takes over, and SIGCONT {zombie.name}")
+        successor.pause()
+        zombie.resume()
+        self.after(self.rng.uniform(0.5, 2.0), successor.resume)
 
     def _tempt(self, slot: Slot, moment: str) -> None:
         """Races show in the seconds after a start, an assignment, a recovery."""
