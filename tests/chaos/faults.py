@@ -25,7 +25,9 @@ from tests.chaos.worker_faults import (
     jump_clock,
     kill_all_workers,
     kill_worker,
-    strand_worker,
+    overtake_worker,
+    strand_committer,
+    strand_writer,
     terminate_worker,
 )
 from tests.chaos.world import World
@@ -37,7 +39,9 @@ FAULTS: dict[Fault, float] = {
     kill_all_workers: 1,
     terminate_worker: 2,
     freeze_worker: 2,
-    strand_worker: 3,
+    strand_committer: 1.5,
+    strand_writer: 1.5,
+    overtake_worker: 2,
     join_or_leave: 3,
     jump_clock: 2,
     kill_broker: 1,

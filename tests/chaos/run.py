@@ -20,7 +20,7 @@ from tests.chaos.settle import unsettled
 from tests.chaos.watch import Reader
 from tests.chaos.workers import command
 from tests.chaos.workload import HOT, RATES, Workload
-from tests.chaos.world import World
+from tests.chaos.world import TEMPTATION, World
 from tests.recount.compare import compare
 from tests.recount.findings import Findings
 from tests.recount.judge import Rules
@@ -47,6 +47,7 @@ class Plan:
         worker: the command of a worker; by default `clv worker`.
         env: more settings of the workers.
         faults: which faults, and how often each.
+        temptation: how often a worker is killed soon after a moment at which it is fragile.
     """
 
     seed: int
@@ -60,6 +61,7 @@ class Plan:
     worker: Sequence[str] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     faults: Mapping[Fault, float] = field(default_factory=lambda: FAULTS)
+    temptation: Mapping[str, float] = field(default_factory=lambda: TEMPTATION)
 
 
 @dataclass
@@ -164,6 +166,7 @@ def _run(plan: Plan, folder: Path, kafka: Kafka, redis: Redis) -> Report:
     clv(env, "topics", "apply")
     rng = random.Random(plan.seed)
     world = World(kafka, redis, rng, folder, env, list(plan.worker) or command())
+    world.temptation = plan.temptation
     shots = iter(
         Workload(plan.seed, plan.partitions, plan.customers, int(plan.seconds * plan.rate))
     )

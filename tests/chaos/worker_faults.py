@@ -1,6 +1,7 @@
 """What happens to workers."""
 
 import contextlib
+from collections.abc import Callable
 
 import redis as client
 
@@ -58,41 +59,79 @@ def freeze_worker(world: World) -> str | None:
     return f"SIGSTOP {slot.name} for {seconds:.0f} s"
 
 
-def strand_worker(world: World) -> str | None:
-    """Kafka hangs, or Redis takes no writes, and a worker freezes with a commit or write to do.
+def strand_writer(world: World) -> str | None:
+    """Redis takes no writes for a second, and a worker freezes within it, with a write to do.
 
-    When it wakes up, its partitions are another's; its commit or write must not count.
+    When it wakes up, its partitions are another's; its write must not count.
     """
     slot = _running(world, "recovered")
-    if slot is None or world.broker_busy or world.redis_busy:
+    if slot is None or world.redis_busy:
         return None
-    with contextlib.suppress(client.RedisError):
-        kafka = world.rng.random() < 0.5
-        if kafka:
-            world.kafka.pause()
-        else:
-            set_memory(world, "1mb")
-            world.at_the_end.append(lambda: set_memory(world, "0"))
-        world.broker_busy = world.redis_busy = True
 
-        def release() -> None:
-            if kafka:
-                world.kafka.resume()
-            else:
-                with contextlib.suppress(client.RedisError):  # at the latest at the end
-                    set_memory(world, "0")
-            world.broker_busy = world.redis_busy = False
+    def release() -> None:
+        with contextlib.suppress(client.RedisError):  # at the latest at the end
+            set_memory(world, "0")
+        world.redis_busy = False
 
-        # Somebody has to take over.
-        for other in world.slots[:2] if slot.number >= 2 else world.slots[2:]:
-            other.wanted = True
-        world.after(world.rng.uniform(0.2, 0.8), slot.pause)
-        world.after(1.2, release)
-        seconds = SESSION_S + world.rng.uniform(2, 6)
-        world.after(seconds, lambda: _wake(world, slot))
-        what = "SIGSTOP Kafka" if kafka else "Redis is out of memory"
-        return f"{what} for 1 s and within it SIGSTOP {slot.name} for {seconds:.0f} s"
-    return None
+    try:
+        set_memory(world, "1mb")
+    except client.RedisError:
+        return None
+    world.redis_busy = True
+    world.at_the_end.append(lambda: set_memory(world, "0"))
+    seconds = _strand(world, slot, release)
+    return f"Redis is out of memory for 1 s and within it SIGSTOP {slot.name} for {seconds:.0f} s"
+
+
+def strand_committer(world: World) -> str | None:
+    """Kafka hangs for a second, and a worker freezes within it, with a commit to do.
+
+    When it wakes up, its partitions are another's; its commit must not count.
+    """
+    slot = _running(world, "recovered")
+    if slot is None or world.broker_busy:
+        return None
+    seconds = _strand(world, slot, _hang(world))
+    return f"SIGSTOP Kafka for 1 s and within it SIGSTOP {slot.name} for {seconds:.0f} s"
+
+
+def overtake_worker(world: World) -> str | None:
+    """The same, and it wakes up while another one, short of time, takes over from it.
+
+    The commit may then come at any step of the taking over.
+    """
+    slot = _running(world, "recovered")
+    if slot is None or world.broker_busy or any(each.paused for each in world.slots):
+        return None
+    slot.overtaken = True
+    _strand(world, slot, _hang(world), 2 * SESSION_S)
+    return f"SIGSTOP Kafka for 1 s and within it SIGSTOP {slot.name} until it is overtaken"
+
+
+def _hang(world: World) -> Callable[[], None]:
+    """Make Kafka hang; what is returned lets it go on."""
+    world.kafka.pause()
+    world.broker_busy = True
+
+    def release() -> None:
+        world.kafka.resume()
+        world.broker_busy = False
+
+    return release
+
+
+def _strand(
+    world: World, slot: Slot, release: Callable[[], None], seconds: float | None = None
+) -> float:
+    """Freeze a worker within the next second, while a server is away that is then released."""
+    # Somebody has to take over.
+    for other in world.slots[:2] if slot.number >= 2 else world.slots[2:]:
+        other.wanted = True
+    world.after(world.rng.uniform(0.2, 0.8), slot.pause)
+    world.after(1.2, release)
+    seconds = seconds or SESSION_S + world.rng.uniform(2, 6)
+    world.after(seconds, lambda: _wake(world, slot))
+    return seconds
 
 
 def _wake(world: World, slot: Slot) -> None:

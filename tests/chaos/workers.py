@@ -6,6 +6,8 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import psutil
+
 from streams.embedded.child import Child
 from tests.chaos.clock import Clock
 
@@ -30,6 +32,7 @@ class Slot:
         port: of `/metrics`; 0 for any, where nobody asks.
         wanted: whether an orchestrator would keep a worker here.
         paused: whether its process is frozen.
+        overtaken: whether it is to wake up while another one takes over from it.
         expected: how we asked the process to end; None where we did not.
         reached: the moments that the log told of since the process began.
         clock: its machine's, where it can be made to jump.
@@ -47,7 +50,7 @@ class Slot:
         self.number, self.port = number, port
         self.name = f"worker {number}"
         self.log = folder / f"worker-{number}.log"
-        self.wanted = self.paused = False
+        self.wanted = self.paused = self.overtaken = False
         self.expected: str | None = None
         self.reached: set[str] = set()
         self.asked_s = self.paused_s = 0.0
@@ -64,11 +67,20 @@ class Slot:
     def running(self) -> bool:
         return self._child is not None and self._child.running
 
+    @property
+    def cpu_s(self) -> float:
+        """Processor time that the process has used."""
+        if self._child is None or not self.running:
+            return 0.0
+        used = psutil.Process(self._child.pid).cpu_times()
+        return float(used.user + used.system)
+
     def start(self) -> None:
         # What the last process wrote at its end is not this one's.
         self._read = self.log.stat().st_size if self.log.exists() else 0
         self._child = Child(self.name, self._argv, self.log)
-        self.expected, self.paused, self.reached = None, False, set()
+        self.expected, self.reached = None, set()
+        self.paused = self.overtaken = False
         self.started_s = time.monotonic()
 
     def kill(self) -> None:
@@ -92,7 +104,7 @@ class Slot:
     def resume(self) -> None:
         if self._child is not None and self.paused:
             self._child.resume()
-            self.paused = False
+            self.paused = self.overtaken = False
 
     def ended(self) -> int | None:
         """The exit status of a process that has ended since it was started; told once."""
