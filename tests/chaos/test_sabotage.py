@@ -53,7 +53,7 @@ def test_a_broken_worker_is_found(mistake: str) -> None:
         seconds=SECONDS,
         rate=300,
         fault_every_s=6.0,
-        settle_s_max=30,
+        settle_s_max=45,
         worker=[sys.executable, "-m", "tests.chaos.sabotage", mistake],
         faults=ABOUT[mistake],
         temptation={"woken": 0.3},
