@@ -62,10 +62,10 @@ def freeze_worker(world: World) -> str | None:
 def strand_writer(world: World) -> str | None:
     """Redis takes no writes for a second, and a worker freezes within it, with a write to do.
 
-    When it wakes up, its partitions are another's; its write must not count.
+    When it wakes up, another one has its partitions, and has gone on; its write must not count.
     """
     slot = _running(world, "recovered")
-    if slot is None or world.redis_busy:
+    if slot is None or world.redis_busy or any(each.paused for each in world.slots):
         return None
 
     def release() -> None:
@@ -79,8 +79,9 @@ def strand_writer(world: World) -> str | None:
         return None
     world.redis_busy = True
     world.at_the_end.append(lambda: set_memory(world, "0"))
-    seconds = _strand(world, slot, release)
-    return f"Redis is out of memory for 1 s and within it SIGSTOP {slot.name} for {seconds:.0f} s"
+    slot.until = "recovered"
+    _strand(world, slot, release)
+    return f"Redis is out of memory for 1 s and within it SIGSTOP {slot.name} until it is replaced"
 
 
 def strand_committer(world: World) -> str | None:
@@ -91,8 +92,8 @@ def strand_committer(world: World) -> str | None:
     slot = _running(world, "recovered")
     if slot is None or world.broker_busy:
         return None
-    seconds = _strand(world, slot, _hang(world))
-    return f"SIGSTOP Kafka for 1 s and within it SIGSTOP {slot.name} for {seconds:.0f} s"
+    _strand(world, slot, _hang(world))
+    return f"SIGSTOP Kafka for 1 s and within it SIGSTOP {slot.name} beyond its session"
 
 
 def overtake_worker(world: World) -> str | None:
@@ -103,8 +104,8 @@ def overtake_worker(world: World) -> str | None:
     slot = _running(world, "recovered")
     if slot is None or world.broker_busy or any(each.paused for each in world.slots):
         return None
-    slot.overtaken = True
-    _strand(world, slot, _hang(world), 2 * SESSION_S)
+    slot.until = "assigned"
+    _strand(world, slot, _hang(world))
     return f"SIGSTOP Kafka for 1 s and within it SIGSTOP {slot.name} until it is overtaken"
 
 
@@ -120,18 +121,15 @@ def _hang(world: World) -> Callable[[], None]:
     return release
 
 
-def _strand(
-    world: World, slot: Slot, release: Callable[[], None], seconds: float | None = None
-) -> float:
+def _strand(world: World, slot: Slot, release: Callable[[], None]) -> None:
     """Freeze a worker within the next second, while a server is away that is then released."""
     # Somebody has to take over.
     for other in world.slots[:2] if slot.number >= 2 else world.slots[2:]:
         other.wanted = True
     world.after(world.rng.uniform(0.2, 0.8), slot.pause)
     world.after(1.2, release)
-    seconds = seconds or SESSION_S + world.rng.uniform(2, 6)
-    world.after(seconds, lambda: _wake(world, slot))
-    return seconds
+    patience_s = world.rng.uniform(2, 6) if slot.until is None else 2 * SESSION_S
+    world.after(SESSION_S + patience_s, lambda: _wake(world, slot))
 
 
 def _wake(world: World, slot: Slot) -> None:

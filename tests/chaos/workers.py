@@ -32,7 +32,7 @@ class Slot:
         port: of `/metrics`; 0 for any, where nobody asks.
         wanted: whether an orchestrator would keep a worker here.
         paused: whether its process is frozen.
-        overtaken: whether it is to wake up while another one takes over from it.
+        until: the moment of a successor, of `MOMENTS`, at which a frozen process is to wake up.
         expected: how we asked the process to end; None where we did not.
         reached: the moments that the log told of since the process began.
         clock: its machine's, where it can be made to jump.
@@ -50,7 +50,8 @@ class Slot:
         self.number, self.port = number, port
         self.name = f"worker {number}"
         self.log = folder / f"worker-{number}.log"
-        self.wanted = self.paused = self.overtaken = False
+        self.wanted = self.paused = False
+        self.until: str | None = None
         self.expected: str | None = None
         self.reached: set[str] = set()
         self.asked_s = self.paused_s = 0.0
@@ -79,8 +80,7 @@ class Slot:
         # What the last process wrote at its end is not this one's.
         self._read = self.log.stat().st_size if self.log.exists() else 0
         self._child = Child(self.name, self._argv, self.log)
-        self.expected, self.reached = None, set()
-        self.paused = self.overtaken = False
+        self.expected, self.paused, self.until, self.reached = None, False, None, set()
         self.started_s = time.monotonic()
 
     def kill(self) -> None:
@@ -104,7 +104,7 @@ class Slot:
     def resume(self) -> None:
         if self._child is not None and self.paused:
             self._child.resume()
-            self.paused = self.overtaken = False
+            self.paused, self.until = False, None
 
     def ended(self) -> int | None:
         """The exit status of a process that has ended since it was started; told once."""

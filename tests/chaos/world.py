@@ -53,7 +53,9 @@ class World:
         self.kafka, self.redis, self.rng, self.folder = kafka, redis, rng, folder
         library = faketime()
         self.slots = [
-            Slot(n, env, folder, argv, library and Clock(library, folder / f"worker-{n}.clock"))
+            Slot(
+                n, env, folder, argv, clock=library and Clock(library, folder / f"worker-{n}.clock")
+            )
             for n in range(SLOTS)
         ]
         self.faults: Counter[str] = Counter()
@@ -118,8 +120,7 @@ class World:
                 self.crashes.append(f"{slot.name} did not stop within {STOP_S_MAX:.0f} s")
                 slot.kill()
             for moment in sorted(slot.moments()):
-                if moment == "assigned":
-                    self._wake_zombies(slot)
+                self._wake_zombies(slot, moment)
                 self._tempt(slot, moment)
         elif slot.wanted and time.monotonic() >= slot.restart_s:
             slot.start()
@@ -140,17 +141,23 @@ class World:
         if not refused and FENCED not in words:
             self.crashes.append(f"{slot.name}, status {status}: {words[-300:]}")
 
-    def _wake_zombies(self, successor: Slot) -> None:
-        """The worst instants to wake up are those at which a successor takes over."""
+    def _wake_zombies(self, successor: Slot, moment: str) -> None:
+        """The worst instants to wake up are those at which a successor takes over, or has."""
         for slot in self.slots:
             frozen_s = time.monotonic() - slot.paused_s
             if slot is successor or not slot.paused or frozen_s < ZOMBIE_S:
                 continue
-            if slot.overtaken:
+            if (slot.until, moment) == ("assigned", "assigned"):
                 self._overtake(slot, successor, successor.cpu_s + self.rng.uniform(0.02, 0.5))
-            elif self.rng.random() < 0.5:
-                self.say(f"SIGCONT {slot.name}, as another one takes over from it")
-                slot.resume()
+            elif (slot.until, moment) == ("recovered", "recovered"):
+                self.after(self.rng.uniform(0.5, 4), partial(self._wake_up, slot))
+            elif slot.until is None and moment == "assigned" and self.rng.random() < 0.5:
+                self._wake_up(slot)
+
+    def _wake_up(self, zombie: Slot) -> None:
+        if zombie.paused:
+            self.say(f"SIGCONT {zombie.name}, as another one takes over from it")
+            zombie.resume()
 
     def _overtake(self, zombie: Slot, successor: Slot, until_cpu_s: float) -> None:
         """Stop the successor at some step of its taking over, and let the zombie go on.
