@@ -150,7 +150,7 @@ class World:
             if (slot.until, moment) == ("assigned", "assigned"):
                 self._overtake(slot, successor, successor.cpu_s + self.rng.uniform(0.02, 0.5))
             elif (slot.until, moment) == ("recovered", "recovered"):
-                self.after(self.rng.uniform(0.5, 4), partial(self._wake_up, slot))
+                self.after(self.rng.uniform(3, 8), partial(self._wake_up, slot))
             elif slot.until is None and moment == "assigned" and self.rng.random() < 0.5:
                 self._wake_up(slot)
 
