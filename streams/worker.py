@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from importlib.metadata import version
 from typing import Any
 
-from aiokafka.errors import ProducerFenced
+from aiokafka.errors import InvalidTimestampError, ProducerFenced
 
 from models.state import UnknownVersion
 from sinks.metrics import Metrics
@@ -176,6 +176,11 @@ def _complaint(settings: Settings, error: BaseException) -> Complaint:
             said = (
                 "Another worker took this one's partitions over while it was stalled; it "
                 "commits nothing more: start it again."
+            )
+        case InvalidTimestampError():
+            said = (
+                "Kafka refuses the time of this worker's records: is this machine's clock wrong? "
+                "Nothing of the batch at hand was committed; set the clock, and start again."
             )
         case UnknownVersion():
             said = f"{topics.changelog(settings)}: {error}; nothing was written."

@@ -5,7 +5,10 @@ import json
 import shlex
 import sys
 
+from tests.chaos.faults import FAULTS, fault_name
 from tests.chaos.run import Plan, run
+
+BY_NAME = {fault_name(fault).replace(" ", "-"): fault for fault in FAULTS}
 
 
 def main() -> int:
@@ -18,6 +21,9 @@ def main() -> int:
     parser.add_argument("--fault-every", type=float, default=3.5, metavar="SECONDS")
     parser.add_argument("--settle", type=float, default=150.0, metavar="SECONDS")
     parser.add_argument("--clock", choices=["events", "wall"], help="default: by the seed")
+    parser.add_argument(
+        "--only", nargs="+", choices=BY_NAME, metavar="FAULT", help=f"of {', '.join(BY_NAME)}"
+    )
     parser.add_argument("--worker", default="", help="the command of a worker")
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args()
@@ -31,8 +37,9 @@ def main() -> int:
                 customers=chosen.customers,
                 fault_every_s=chosen.fault_every,
                 settle_s_max=chosen.settle,
-                clock=chosen.clock or ("wall" if seed % 3 == 0 else "events"),
+                clock=chosen.clock or ("wall" if seed % 2 == 0 else "events"),
                 worker=shlex.split(chosen.worker),
+                faults={BY_NAME[each]: FAULTS[BY_NAME[each]] for each in chosen.only or BY_NAME},
             )
         )
         print(json.dumps(report.as_json()) if chosen.json else f"\n{report}\n", flush=True)

@@ -14,13 +14,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from tests.chaos.faults import FAULTS, Fault, inject
+from tests.chaos.faults import FAULTS, Fault, fault_name, impossible, inject
 from tests.chaos.publisher import Publisher
 from tests.chaos.settle import unsettled
 from tests.chaos.watch import Reader
 from tests.chaos.workers import command
 from tests.chaos.workload import HOT, RATES, Workload
-from tests.chaos.world import World
+from tests.chaos.world import TEMPTATION, World
 from tests.recount.compare import compare
 from tests.recount.findings import Findings
 from tests.recount.judge import Rules
@@ -47,6 +47,7 @@ class Plan:
         worker: the command of a worker; by default `clv worker`.
         env: more settings of the workers.
         faults: which faults, and how often each.
+        temptation: how often a worker is killed soon after a moment at which it is fragile.
     """
 
     seed: int
@@ -60,6 +61,7 @@ class Plan:
     worker: Sequence[str] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     faults: Mapping[Fault, float] = field(default_factory=lambda: FAULTS)
+    temptation: Mapping[str, float] = field(default_factory=lambda: TEMPTATION)
 
 
 @dataclass
@@ -69,6 +71,7 @@ class Report:
     plan: Plan
     found: Findings
     faults: dict[str, int]
+    left_out: dict[str, str]
     exits: dict[str, int]
     timeline: list[tuple[float, str]]
     published: int
@@ -84,6 +87,7 @@ class Report:
             "ok": not self.found,
             "published": self.published,
             "faults": self.faults,
+            "left_out": self.left_out,
             "exits": self.exits,
             "settled_s": round(self.settled_s, 1),
             "state_hash": self.state_hash,
@@ -97,6 +101,7 @@ class Report:
         lines += [f"state hash {self.state_hash}", ""]
         lines += [f"{count:>5}  {name}" for name, count in sorted(self.faults.items())]
         lines += [f"{sum(self.faults.values()):>5}  faults injected"]
+        lines += [f" none  {name}: LEFT OUT, {why}" for name, why in self.left_out.items()]
         lines += [f"{count:>5}  exits, {words}" for words, count in self.exits.items()]
         lines += ["", str(self.found), ""]
         lines += ["DIFFERENCES" if self.found else "nothing lost, nothing doubled"]
@@ -161,6 +166,7 @@ def _run(plan: Plan, folder: Path, kafka: Kafka, redis: Redis) -> Report:
     clv(env, "topics", "apply")
     rng = random.Random(plan.seed)
     world = World(kafka, redis, rng, folder, env, list(plan.worker) or command())
+    world.temptation = plan.temptation
     shots = iter(
         Workload(plan.seed, plan.partitions, plan.customers, int(plan.seconds * plan.rate))
     )
@@ -197,6 +203,7 @@ def _run(plan: Plan, folder: Path, kafka: Kafka, redis: Redis) -> Report:
         plan,
         found,
         dict(world.faults),
+        {fault_name(fault): why for fault, why in impossible().items() if fault in plan.faults},
         dict(world.exits),
         world.timeline,
         publisher.acknowledged,
@@ -209,7 +216,8 @@ def _run(plan: Plan, folder: Path, kafka: Kafka, redis: Redis) -> Report:
 def _break_things(plan: Plan, world: World) -> None:
     for slot in world.slots[: world.rng.randint(1, 3)]:
         slot.wanted = True
-    faults = dict(plan.faults)
+    left_out = impossible()
+    faults = {fault: share for fault, share in plan.faults.items() if fault not in left_out}
     next_s = world.rng.uniform(3, 6)
     while world.elapsed_s < plan.seconds:
         if faults and world.elapsed_s >= next_s:

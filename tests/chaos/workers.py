@@ -6,7 +6,10 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import psutil
+
 from streams.embedded.child import Child
+from tests.chaos.clock import Clock
 
 # What the log says when a worker reaches a moment at which it is most fragile.
 MOMENTS = {
@@ -29,8 +32,10 @@ class Slot:
         port: of `/metrics`; 0 for any, where nobody asks.
         wanted: whether an orchestrator would keep a worker here.
         paused: whether its process is frozen.
+        until: the moment of a successor, of `MOMENTS`, at which a frozen process is to wake up.
         expected: how we asked the process to end; None where we did not.
         reached: the moments that the log told of since the process began.
+        clock: its machine's, where it can be made to jump.
     """
 
     def __init__(
@@ -40,11 +45,13 @@ class Slot:
         folder: Path,
         argv: Sequence[str],
         port: int = 0,
+        clock: Clock | None = None,
     ) -> None:
         self.number, self.port = number, port
         self.name = f"worker {number}"
         self.log = folder / f"worker-{number}.log"
         self.wanted = self.paused = False
+        self.until: str | None = None
         self.expected: str | None = None
         self.reached: set[str] = set()
         self.asked_s = self.paused_s = 0.0
@@ -52,6 +59,8 @@ class Slot:
         self.restart_s = 0.0
         self._read = self._lines = 0
         own = {**env, "CLV_INSTANCE": f"slot-{number}", "CLV_METRICS_PORT": str(port)}
+        self.clock = clock
+        own |= clock.env() if clock is not None else {}
         self._argv = ["/usr/bin/env", *(f"{k}={v}" for k, v in own.items()), *argv]
         self._child: Child | None = None
 
@@ -59,11 +68,19 @@ class Slot:
     def running(self) -> bool:
         return self._child is not None and self._child.running
 
+    @property
+    def cpu_s(self) -> float:
+        """Processor time that the process has used."""
+        if self._child is None or not self.running:
+            return 0.0
+        used = psutil.Process(self._child.pid).cpu_times()
+        return float(used.user + used.system)
+
     def start(self) -> None:
         # What the last process wrote at its end is not this one's.
         self._read = self.log.stat().st_size if self.log.exists() else 0
         self._child = Child(self.name, self._argv, self.log)
-        self.expected, self.paused, self.reached = None, False, set()
+        self.expected, self.paused, self.until, self.reached = None, False, None, set()
         self.started_s = time.monotonic()
 
     def kill(self) -> None:
@@ -87,7 +104,7 @@ class Slot:
     def resume(self) -> None:
         if self._child is not None and self.paused:
             self._child.resume()
-            self.paused = False
+            self.paused, self.until = False, None
 
     def ended(self) -> int | None:
         """The exit status of a process that has ended since it was started; told once."""

@@ -9,8 +9,10 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
+from tests.chaos.clock import Clock, faketime
 from tests.chaos.workers import STOP_S_MAX, Slot
 from tests.servers.kafka import Kafka
 from tests.servers.redis import Redis
@@ -18,8 +20,14 @@ from tests.servers.redis import Redis
 SLOTS = 4
 REFUSED = "RecordListTooLargeError"
 """What a worker rightly ends with when a send is refused that no repetition will help."""
+FENCED = "clv: Another worker took this one's partitions over while it was stalled"
+"""What a worker rightly ends with when it wakes up too late."""
 ZOMBIE_S = 10.0
 """Who is frozen for so long is about to lose its partitions, or has."""
+TEMPTATION = {"started": 0.15, "assigned": 0.25, "recovered": 0.3, "stopping": 0.3, "woken": 0.4}
+"""How often a worker is killed soon after such a moment."""
+OVERTAKEN_S = 2.0
+"""How long a successor stands still for a zombie to do what it can."""
 
 
 class World:
@@ -29,6 +37,7 @@ class World:
         faults: how often each fault was injected.
         exits: how processes ended that we did not kill, with their last words.
         crashes: exits that no fault explains.
+        temptation: how often a worker is killed soon after a moment at which it is fragile.
         at_the_end: what undoes faults that outlive the servers' processes.
     """
 
@@ -42,7 +51,13 @@ class World:
         argv: Sequence[str],
     ) -> None:
         self.kafka, self.redis, self.rng, self.folder = kafka, redis, rng, folder
-        self.slots = [Slot(number, env, folder, argv) for number in range(SLOTS)]
+        library = faketime()
+        self.slots = [
+            Slot(
+                n, env, folder, argv, clock=library and Clock(library, folder / f"worker-{n}.clock")
+            )
+            for n in range(SLOTS)
+        ]
         self.faults: Counter[str] = Counter()
         self.exits: Counter[str] = Counter()
         self.crashes: list[str] = []
@@ -50,6 +65,7 @@ class World:
         self.timeline: list[tuple[float, str]] = []
         self.broker_busy = self.redis_busy = False
         self.calm = False
+        self.temptation = TEMPTATION
         self._begun_s = time.monotonic()
         self._calendar: list[tuple[float, int, Callable[[], None]]] = []
         self._sequence = itertools.count()
@@ -104,8 +120,7 @@ class World:
                 self.crashes.append(f"{slot.name} did not stop within {STOP_S_MAX:.0f} s")
                 slot.kill()
             for moment in sorted(slot.moments()):
-                if moment == "assigned":
-                    self._wake_zombies()
+                self._wake_zombies(slot, moment)
                 self._tempt(slot, moment)
         elif slot.wanted and time.monotonic() >= slot.restart_s:
             slot.start()
@@ -121,30 +136,56 @@ class World:
             return
         self.say(f"{slot.name} ended with status {status}: {words}")
         self.exits[f"status {status}: {words[-200:]}"] += 1
-        # What ends by itself says so in one known sentence; all else is a bug.
+        # What a fault of ours explains says so in its own words; all else is a finding.
         refused = REFUSED in words and self.faults["refuse sends"]
-        if ("The worker stopped at" in words and not refused) or "clv: " not in words:
+        if not refused and FENCED not in words:
             self.crashes.append(f"{slot.name}, status {status}: {words[-300:]}")
 
-    def _wake_zombies(self) -> None:
-        """The worst instant to wake up is the one at which a successor takes over."""
+    def _wake_zombies(self, successor: Slot, moment: str) -> None:
+        """The worst instants to wake up are those at which a successor takes over, or has."""
         for slot in self.slots:
             frozen_s = time.monotonic() - slot.paused_s
-            if slot.paused and frozen_s > ZOMBIE_S and self.rng.random() < 0.5:
-                self.say(f"SIGCONT {slot.name}, as another one takes over from it")
-                slot.resume()
+            if slot is successor or not slot.paused or frozen_s < ZOMBIE_S:
+                continue
+            if (slot.until, moment) == ("assigned", "assigned"):
+                self._overtake(slot, successor, successor.cpu_s + self.rng.uniform(0.02, 0.5))
+            elif (slot.until, moment) == ("recovered", "recovered"):
+                self.after(self.rng.uniform(3, 8), partial(self._wake_up, slot))
+            elif slot.until is None and moment == "assigned" and self.rng.random() < 0.5:
+                self._wake_up(slot)
+
+    def _wake_up(self, zombie: Slot) -> None:
+        if zombie.paused:
+            self.say(f"SIGCONT {zombie.name}, as another one takes over from it")
+            zombie.resume()
+
+    def _overtake(self, zombie: Slot, successor: Slot, until_cpu_s: float) -> None:
+        """Stop the successor at some step of its taking over, and let the zombie go on.
+
+        Steps are told by the time they take a processor, which does not depend on the load.
+        """
+        if self.calm or not zombie.paused or not successor.running or successor.paused:
+            return
+        if successor.cpu_s < until_cpu_s:
+            self.after(0.01, partial(self._overtake, zombie, successor, until_cpu_s))
+            return
+        self.say(f"SIGSTOP {successor.name}, which takes over from {zombie.name}: SIGCONT")
+        successor.pause()
+        zombie.resume()
+        self.after(OVERTAKEN_S, successor.resume)
+        # What it has committed then, Redis may not know yet.
+        self._tempt(zombie, "woken")
 
     def _tempt(self, slot: Slot, moment: str) -> None:
         """Races show in the seconds after a start, an assignment, a recovery."""
-        chance = {"started": 0.15, "assigned": 0.25, "recovered": 0.3, "stopping": 0.3}[moment]
-        if self.calm or self.rng.random() >= chance:
+        if self.calm or self.rng.random() >= self.temptation.get(moment, 0.0):
             return
         process, delay_s = slot.started_s, self.rng.uniform(0, 2) ** 2 / 2
 
         def kill() -> None:
             if slot.running and not (self.calm or slot.paused) and slot.started_s == process:
                 self.faults[f"kill -9 soon after {moment}"] += 1
-                self.say(f"kill -9 {slot.name}, {delay_s:.2f} s after it {moment}")
+                self.say(f"kill -9 {slot.name}, {delay_s:.2f} s after: {moment}")
                 slot.kill()
 
         self.after(delay_s, kill)

@@ -138,9 +138,9 @@ class Job:
 
 
 @contextmanager
-def job(folder: Path, **env: str) -> Iterator[Job]:
-    """A job on servers of its own."""
-    with Kafka() as kafka, Redis(aof=True) as redis:
+def job(folder: Path, *, properties: Mapping[str, str] | None = None, **env: str) -> Iterator[Job]:
+    """A job on servers of its own, the broker with more settings where wanted."""
+    with Kafka(properties=properties) as kafka, Redis(aof=True) as redis:
         made = Job(kafka, redis, folder, **env)
         try:
             yield made

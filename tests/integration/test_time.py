@@ -16,6 +16,7 @@ from models.events import Event
 from models.policy import Policy
 from streams import ticks
 from streams.embedded.child import free_port
+from tests.chaos.clock import Clock, faketime
 from tests.integration.job import PARTITIONS, Job, job
 from tests.integration.timed import Timed, publish_timed
 from tests.models.shop import DAY_MS, Partition
@@ -269,6 +270,34 @@ def test_a_clock_that_jumps_ahead_and_back(tmp_path: Path) -> None:
         running.settle()
         _, different = running.recount()
         assert not different, str(different)
+        running.stop()
+
+
+@pytest.mark.skipif(faketime() is None, reason="no libfaketime (Debian: faketime)")
+def test_a_clock_that_kafka_refuses_ends_the_worker_and_costs_nothing(tmp_path: Path) -> None:
+    """Kafka 4 takes nothing that is more than an hour ahead of its own clock."""
+    library = faketime()
+    assert library is not None
+    clock = Clock(library, tmp_path / "clock")
+    as_kafka_4 = {"log.message.timestamp.after.max.ms": "3600000"}
+    with job(tmp_path, properties=as_kafka_4, **clock.env()) as running:
+        running.worker.start()
+        running.wait_for("recovered")
+        now_ms = wall_ms()
+        publish_timed(running.kafka.bootstrap, [Timed("a", "o-1", now_ms, now_ms, 5_000)])
+        running.settle()
+        clock.set(2 * 3600)
+        time.sleep(2)  # it is noticed within one
+        publish_timed(running.kafka.bootstrap, [Timed("a", "o-2", now_ms, now_ms, 5_000)])
+        wait_until(lambda: not running.worker.running, 60)
+        assert running.worker.ended() == 1
+        assert "is this machine's clock wrong?" in running.worker.last_words()
+        clock.set(0)
+        running.worker.start()
+        running.settle()
+        counted, different = running.recount()
+        assert not different, str(different)
+        assert counted.customers["a"].orders == 2
         running.stop()
 
 

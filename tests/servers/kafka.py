@@ -210,6 +210,10 @@ class Kafka(Server):
     def _answers(self) -> bool:
         return answers(self.bootstrap)
 
+    def logs(self) -> list[Path]:
+        """The files that hold the topics' records, its own among them."""
+        return list((self.directory / "data").glob("*/*.log"))
+
 
 def answers(bootstrap: str, seconds_max: float = 1.0) -> bool:
     """Whether a broker at this address names itself in its metadata."""
