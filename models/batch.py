@@ -14,9 +14,8 @@ import numpy as np
 from models.events import Event, Kind
 from models.fact_rows import FactRows, Int64s
 from models.rules import Rules
-from models.state import NOT_BEGUN, Outcome, State, decode
+from models.state import Outcome, State, decode
 from models.times import MS_PER_S
-from models.verdicts import EndedWindows
 
 NONE: Final = -1
 """No row, no silence."""
@@ -40,8 +39,8 @@ class Customer(msgspec.Struct, gc=False):
         silent_s: epoch second of the last change that silence caused; 0 for none.
         fact_row: number of the row that holds the facts as they are now; NONE before the first.
         last_row: number of the customer's last row; NONE before the first.
-        window_ms: no window of `models.judged_windows` ends before it.
-        judged: number of the customer's last silence in which one ended; NONE before the first.
+        judged: number of the customer's last silence in which a window ended (`models.verdicts`);
+            NONE before the first.
         was_tier: name of the tier as stored; empty if new.
         was_level: the same of the churn level.
         was_id: id of the last event as stored.
@@ -64,7 +63,6 @@ class Customer(msgspec.Struct, gc=False):
     was_historic_minor: int = 0
     was_predicted_minor: int = 0
     was_at_risk_minor: int = 0
-    window_ms: int = 0
     judged: int = NONE
 
 
@@ -96,12 +94,9 @@ class Batch:
         customers: by key, in the order in which they were touched.
         who: the customer of each row.
         events: the event of each row; None for a look.
-        ended: silences in which predictions come to be judged.
     """
 
-    __slots__ = (
-        *("_numbers", "customers", "ended", "events", "facts", "now_ms", "read", "rules", "who"),
-    )
+    __slots__ = ("_numbers", "customers", "events", "facts", "now_ms", "read", "rules", "who")
 
     def __init__(self, rules: Rules, read: Read, now_ms: int) -> None:
         self.rules = rules
@@ -111,7 +106,6 @@ class Batch:
         self.customers: dict[bytes, Customer] = {}
         self.who: list[Customer] = []
         self.events: list[Event | None] = []
-        self.ended = EndedWindows()
         self._numbers: list[int] = []
 
     def customer(self, key: bytes) -> Customer:
@@ -152,14 +146,11 @@ class Batch:
             elif 0 < state.deadline_s * MS_PER_S <= as_of_ms:
                 silent = self.facts.add(state)
         rules = self.rules
-        last_at_ms = state.last_at_ms
         outcome = state.apply(event, rules.days.day(at_ms), rules.policy.retention_days)
         if outcome is _DUPLICATE:
             return outcome
         state.revision += 1
         self.now_ms = now_ms
-        if as_of_ms >= customer.window_ms:
-            self.ended.add(customer, silent, as_of_ms, last_at_ms)
         if not engagement:
             customer.fact_row = self.facts.add(state)
         self._add(customer, event, as_of_ms, silent if before_ms < as_of_ms else NONE)
@@ -169,8 +160,6 @@ class Batch:
         """Adds a row at the partition's time, or at the last score's if that is later."""
         at_ms = max(self.now_ms, customer.as_of_ms)
         customer.fact_row = self.facts.add(customer.state)
-        if at_ms >= customer.window_ms:
-            self.ended.add(customer, customer.fact_row, at_ms, customer.state.last_at_ms)
         self._add(customer, None, at_ms, customer.fact_row if customer.as_of_ms < at_ms else NONE)
 
     def rows(self) -> Rows:
@@ -216,5 +205,4 @@ class Batch:
             state.spend_minor + state.late_spend_minor - state.refunded_minor,
             state.predicted_minor,
             state.at_risk_minor,
-            0 if state.chance_bp == NOT_BEGUN else state.deadline_s * MS_PER_S,
         )

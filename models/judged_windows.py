@@ -26,25 +26,18 @@ SILENT_WINDOWS_MAX: Final = 243
 """A silence that lasts longer than these windows, 20 years, is a clock gone wrong."""
 
 
-def window_start_ms(key: bytes, at_ms: int) -> int:
-    """Where the window began that an instant lies in.
-
-    A window begins with the instant at which the one before it ends.
+def window_ends_ms(keys: Iterable[bytes], at_ms: Int64s) -> Int64s:
+    """Where the windows end that instants lie in; the next ones begin with these same instants.
 
     Args:
-        key: the customer's Kafka key.
-        at_ms: epoch ms.
+        keys: (n,) customers' Kafka keys.
+        at_ms: (n,) epoch ms.
 
     Returns:
-        Epoch ms, a whole second, not after `at_ms`.
+        (n,) epoch ms, whole seconds, after `at_ms`.
 
     Source: CRC-32 of the key, in seconds, modulo 30 days; ISO 3309.
     """
-    return at_ms - (at_ms - crc32(key) * MS_PER_S) % WINDOW_MS
-
-
-def window_ends_ms(keys: Iterable[bytes], at_ms: Int64s) -> Int64s:
-    """(n,) epoch ms at which the windows end that (n,) customers are in at instants."""
     moved_s = np.fromiter(map(crc32, keys), np.int64, at_ms.size)
     ends: Int64s = at_ms + WINDOW_MS - (at_ms - moved_s * MS_PER_S) % WINDOW_MS
     return ends

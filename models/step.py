@@ -27,7 +27,7 @@ from models.rules import Rules, rules_of
 from models.state import Outcome, encode
 from models.times import MS_PER_S
 from models.valuation import Figures, Valuation
-from models.verdicts import Verdicts
+from models.verdicts import Verdicts, judge
 
 _INPUTS: Final[dict[int, str]] = {
     int(Kind.PURCHASE): "purchases",
@@ -184,7 +184,7 @@ def _score(batch: Batch, result: Step, customers: list[Customer]) -> None:
     looks = Looks(batch, valuation)
     moves = follow(batch, valuation, looks)
     result.tier_changes, result.churn_changes = announce(batch, valuation, looks, moves)
-    result.verdicts = batch.ended.judge(valuation)
+    result.verdicts = judge(batch, valuation, looks.rows)
     last = np.array([customer.last_row for customer in customers], dtype=np.intp)
     figures = looks.figures.take(last)
     when = due(valuation, figures, *_steps(customers))
@@ -200,7 +200,7 @@ def _refresh(batch: Batch, result: Step) -> None:
     looks = Looks(batch, valuation)
     moves = follow(batch, valuation, looks)
     result.tier_changes, result.churn_changes = announce(batch, valuation, looks, moves)
-    result.verdicts = batch.ended.judge(valuation)
+    result.verdicts = judge(batch, valuation, looks.rows)
     figures = looks.figures.take(np.arange(len(batch.who)))
     published = Published(
         valuation.p_active(

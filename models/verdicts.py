@@ -9,17 +9,16 @@ look or event, before it is applied: what was known of a silence does not change
 from collections import Counter
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
+from models.batch import NONE, Batch, Customer, Rows
 from models.fact_rows import Int64s
-from models.judged_windows import SILENT_WINDOWS_MAX, WINDOW_DAYS, WINDOW_MS, window_start_ms
+from models.judged_windows import SILENT_WINDOWS_MAX, WINDOW_DAYS, WINDOW_MS, window_ends_ms
 from models.state import NOT_BEGUN, NOTHING
 from models.valuation import Valuation
-
-if TYPE_CHECKING:
-    from models.batch import Customer
 
 BASIS_POINTS: Final = 10_000
 """Chances are kept, and judged, as whole hundredths of a percent."""
@@ -33,9 +32,6 @@ BINS: Final = tuple(
 """Names of the bins of chances, ascending; each holds its lower bound, the last one also 1."""
 
 _INNER_BP: Final = np.array(_BOUNDS_BP[1:-1], dtype=np.int64)
-_NUMBERS: Final = 6  # that are noted of each silence in which a window ended
-_NONE: Final = -1
-_SILENT_MS_MAX: Final = SILENT_WINDOWS_MAX * WINDOW_MS
 
 
 @dataclass
@@ -79,67 +75,78 @@ def _by_bin(bins: Int64s, amounts: Int64s) -> Counter[int]:
     return Counter({number: total for number, total in enumerate(sums.tolist()) if total})
 
 
-class EndedWindows:
-    """Collects, over a batch, the silences in which windows ended."""
+class _Ended(NamedTuple):
+    """Silences in which windows ended; all (n,), in the order in which they were lived through.
 
-    __slots__ = ("_numbers", "_who")
+    Attributes:
+        silent: row of the facts of the time.
+        first_ms: where the first of the windows ended.
+        passed: how many did.
+        earlier: number of the same customer's silence before it in the batch; NONE for none.
+        stored_bp: what was open before the batch.
+        unknown: nothing is said of what was before the window under way.
+    """
 
-    def __init__(self) -> None:
-        self._numbers: list[int] = []
-        self._who: list[Customer] = []
+    silent: Int64s
+    first_ms: Int64s
+    passed: Int64s
+    earlier: Int64s
+    stored_bp: Int64s
+    unknown: NDArray[np.bool_]
 
-    def add(self, customer: "Customer", silent: int, until_ms: int, last_at_ms: int) -> None:
-        """A customer lived from the last row until now, and a window may have ended.
 
-        Args:
-            customer: still at its last row; learns where its next window ends.
-            silent: row of the facts of that time.
-            until_ms: its end, itself included.
-            last_at_ms: last purchase by these facts, epoch ms; 0 for none.
-        """
-        state, since_ms = customer.state, customer.as_of_ms
-        begun_ms = window_start_ms(customer.key, until_ms)
-        customer.window_ms = begun_ms + WINDOW_MS
-        if not since_ms or state.chance_bp == NOT_BEGUN:
-            state.chance_bp = NOTHING
-        elif since_ms >= begun_ms:
-            return
-        elif begun_ms - since_ms > _SILENT_MS_MAX or not last_at_ms or silent == _NONE:
-            # No purchase, no prediction; and no deadline, so no silence, where clocks went mad.
-            state.chance_bp = NOTHING
-            customer.judged = _NONE
-        else:
-            judged, chance_bp = customer.judged, state.chance_bp
-            self._numbers += (silent, since_ms, begun_ms, last_at_ms, judged, chance_bp)
-            customer.judged = len(self._who)
-            self._who.append(customer)
+def judge(batch: Batch, valuation: Valuation, rows: Rows) -> Verdicts:
+    """Judges what a batch's silences have ended, and opens what is predicted next.
 
-    def judge(self, valuation: Valuation) -> Verdicts:
-        """Judges what was open, and opens each customer's prediction of the window under way."""
-        if not self._who:
-            return Verdicts()
-        numbers = np.array(self._numbers, dtype=np.int64).reshape(-1, _NUMBERS).T
-        silent, since_ms, begun_ms, last_at_ms, earlier, stored_bp = numbers
-        passed = (begun_ms - since_ms - 1) // WINDOW_MS + 1
-        first_ms = begun_ms - (passed - 1) * WINDOW_MS
-        active = (last_at_ms >= first_ms - WINDOW_MS).astype(np.int64)
-        after = np.cumsum(passed)
-        of = np.repeat(np.arange(passed.size), passed)
-        number = np.arange(of.size) - (after - passed)[of]
-        at_ms = first_ms[of] + number * WINDOW_MS
-        chance = valuation.p_active(silent[of], at_ms, WINDOW_DAYS)
-        chance_bp = np.rint(chance * BASIS_POINTS).astype(np.int64)
-        newest_bp = chance_bp[after - 1]
-        # What was open is what the same batch had opened before, or what was stored.
-        open_bp = np.where(earlier == _NONE, stored_bp, newest_bp[earlier])
-        for index, (customer, opened_bp) in enumerate(
-            zip(self._who, newest_bp.tolist(), strict=True)
-        ):
-            if customer.judged == index:
-                customer.state.chance_bp = opened_bp
-        known = open_bp != NOTHING
-        over_bp = np.delete(chance_bp, after - 1)  # predicted and over within the silence
-        return verdicts_on(
-            np.concatenate([open_bp[known], over_bp]),
-            np.concatenate([active[known], np.zeros_like(over_bp)]),
-        )
+    Args:
+        batch: whose customers' states learn which chance is open after their last rows.
+        valuation: of the batch's facts.
+        rows: its rows. A window ends only in a silence that is among them: a deadline comes no
+            later.
+    """
+    who, ended = _ended(batch, valuation, rows)
+    if not who:
+        return Verdicts()
+    after = np.cumsum(ended.passed)
+    of = np.repeat(np.arange(after.size), ended.passed)
+    number = np.arange(of.size) - (after - ended.passed)[of]
+    at_ms = ended.first_ms[of] + number * WINDOW_MS
+    chance = valuation.p_active(ended.silent[of], at_ms, WINDOW_DAYS)
+    chance_bp = np.rint(chance * BASIS_POINTS).astype(np.int64)
+    newest_bp = np.where(ended.unknown, NOTHING, chance_bp[after - 1])
+    for customer, opened_bp in zip(who, newest_bp.tolist(), strict=True):
+        customer.state.chance_bp = opened_bp
+    # What was open is what the same batch had opened before, or what was stored.
+    open_bp = np.where(ended.earlier == NONE, ended.stored_bp, newest_bp[ended.earlier])
+    known = (open_bp >= 0) & ~ended.unknown
+    last_ms = valuation.facts.last_ms[ended.silent]
+    active = (last_ms >= ended.first_ms - WINDOW_MS).astype(np.int64)
+    over_bp = np.delete(chance_bp, after - 1)  # predicted and over within the silence
+    return verdicts_on(
+        np.concatenate([open_bp[known], over_bp]),
+        np.concatenate([active[known], np.zeros_like(over_bp)]),
+    )
+
+
+def _ended(batch: Batch, valuation: Valuation, rows: Rows) -> tuple[list[Customer], _Ended]:
+    """Who lived through a silence in which a window ended, and what it was."""
+    chosen = np.flatnonzero(rows.silent != NONE)
+    who = [batch.who[row] for row in chosen.tolist()]
+    ends_ms = window_ends_ms([customer.key for customer in who], rows.at_ms[chosen])
+    since_ms = rows.silent_from_ms[chosen]
+    passed = (ends_ms - since_ms - 1) // WINDOW_MS
+    # Without a purchase there is no prediction.
+    some = np.flatnonzero((passed > 0) & valuation.facts.bought[rows.silent[chosen]])
+    who = [who[index] for index in some.tolist()]
+    chosen, ends_ms, passed = chosen[some], ends_ms[some], passed[some]
+    unknown = passed > SILENT_WINDOWS_MAX
+    earlier, stored_bp = [], []
+    for index, customer in enumerate(who):
+        earlier.append(customer.judged)
+        stored_bp.append(customer.state.chance_bp)
+        customer.judged = index
+    earlier_silence, stored = np.array(earlier, np.int64), np.array(stored_bp, np.int64)
+    unknown |= (stored == NOT_BEGUN) & (earlier_silence == NONE)
+    passed = np.where(unknown, 1, passed)
+    first_ms = ends_ms - passed * WINDOW_MS
+    return who, _Ended(rows.silent[chosen], first_ms, passed, earlier_silence, stored, unknown)

@@ -13,7 +13,6 @@ from models.judged_windows import (
     WINDOW_DAYS,
     WINDOW_MS,
     window_ends_ms,
-    window_start_ms,
 )
 from models.parameters import CDNOW, ModelParams
 from models.policy import Policy
@@ -43,7 +42,7 @@ class Judging(Partition):
 
 
 def end_of(key: bytes, at_ms: int) -> int:
-    return window_start_ms(key, at_ms) + WINDOW_MS
+    return window_ends_ms([key], np.array([at_ms])).item()
 
 
 def end_after(day: float, customer: bytes = KEY) -> int:
@@ -276,7 +275,6 @@ def test_the_windows_of_customers_are_spread_over_the_30_days() -> None:
     now_ms = 1_700_000_000_123
     at_ms = np.full(len(keys), now_ms)
     ends = window_ends_ms(keys, at_ms)
-    assert ends.tolist() == [end_of(key, now_ms) for key in keys]
     assert np.all((ends > at_ms) & (ends <= at_ms + WINDOW_MS))
     assert np.all(ends % 1_000 == 0), "a deadline is a whole second"
     by_day = np.bincount((ends - now_ms - 1) // DAY_MS, minlength=WINDOW_DAYS)

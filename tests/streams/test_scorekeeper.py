@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import orjson
 import pytest
 import redis
@@ -14,7 +15,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
 from models.events import Decoder
-from models.judged_windows import WINDOW_MS, window_start_ms
+from models.judged_windows import WINDOW_MS, window_ends_ms
 from models.policy import Policy
 from models.state import decode_summary
 from sinks.metrics import Metrics
@@ -320,7 +321,7 @@ async def test_a_prediction_is_judged_once_whoever_owns_the_partition(
     partition: Partition,
 ) -> None:
     """An aborted batch counts nothing; an owner that comes after judges what is open, once."""
-    began_ms = window_start_ms(ANN.encode(), NOON_MS) + WINDOW_MS
+    began_ms = window_ends_ms([ANN.encode()], np.array([NOON_MS])).item()
     ended = tick(began_ms + WINDOW_MS, 1)
     partition.applied = {PURCHASES: 1}
     keeper = await partition.keeper()
