@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 from confluent_kafka import Producer
 
-from models import mbg_nbd
 from models.gamma_gamma import expected_order_value
 from models.parameters import CDNOW, ModelParams
+from models.purchases import MODELS
 from tests.chaos.run import clv
 from tests.chaos.workers import Slot
 from tests.integration.job import PARTITIONS, Job, job
@@ -38,6 +38,7 @@ _CODE = (
     "from streams.cli.main import run; raise SystemExit(run(['worker']))"
 )
 WORKER = [sys.executable, "-c", _CODE]
+MBG_NBD = MODELS["mbg-nbd"]
 OTHER = replace(
     CDNOW, r=0.4, alpha=90.0, a=1.4, b=1.2, v=6_200.0, currency="EUR", version="other-shop"
 )
@@ -175,10 +176,10 @@ def recomputed(running: Job, final: list[dict[str, Any]], seed: str) -> None:
         x = len(days) - 1
         as_of = np.datetime64(score["as_of"].rstrip("Z"), "ms").astype(int)
         age, recency = (as_of - first) / DAY_MS, (last - first) / DAY_MS
-        p_alive = mbg_nbd.p_alive(OTHER, x, recency, age)[0]
-        p_active = mbg_nbd.p_active(OTHER, x, recency, age, 365.0)[0]
-        at_purchase = mbg_nbd.p_active(OTHER, x, recency, recency, 365.0)[0]
-        expected = mbg_nbd.expected_purchases(OTHER, x, recency, age, 365.0)[0]
+        p_alive = MBG_NBD.p_alive(OTHER, x, recency, age)[0]
+        p_active = MBG_NBD.p_active(OTHER, x, recency, age, 365.0)[0]
+        at_purchase = MBG_NBD.p_active(OTHER, x, recency, recency, 365.0)[0]
+        expected = MBG_NBD.expected_purchases(OTHER, x, recency, age, 365.0)[0]
         order = expected_order_value(OTHER, np.array([float(x)]), np.array([repeat / max(x, 1)]))[0]
         where = f"{seed}: {score['customer_id']}"
         assert score["p_alive"] == pytest.approx(p_alive, abs=1e-6), where
