@@ -40,7 +40,7 @@ _CODE = (
 WORKER = [sys.executable, "-c", _CODE]
 MBG_NBD = MODELS["mbg-nbd"]
 OTHER = replace(
-    CDNOW, r=0.4, alpha=90.0, a=1.4, b=1.2, v=6_200.0, currency="EUR", version="other-shop"
+    CDNOW, r=0.4, alpha=90.0, a=1.4, b=1.2, v=20_000.0, currency="EUR", version="other-shop"
 )
 
 
