@@ -25,7 +25,9 @@ from models.events import Kind as EventKind
 from models.fact_rows import FactRows
 from models.ladder import Indices, Ladder
 from models.moves import Step, steps_of
+from models.policy import Policy
 from models.publish import PROBABILITY_DIGITS, floored
+from models.rules import rules_of
 from models.state import decode
 from models.times import MS_PER_S, rfc3339
 from models.valuation import Figures, Valuation
@@ -129,8 +131,8 @@ class _Announcement:
             return "silence", batch.id_before(row, int(self._looks.rows.earlier[row]))
         event = batch.events[row]
         if event is None:
-            # Nothing happened, so the rules did: a tier was renamed, a threshold moved.
-            return "model", customer.was_id
+            # Nothing happened, so the rules did: other parameters, a renamed tier, a threshold.
+            return "model", self._rules.policy.params.version
         if event.at_ms // MS_PER_S < customer.silent_s and step.before is not None:
             return "late_event", event.id
         return CAUSES[event.kind], event.id
@@ -198,7 +200,8 @@ class _Announcement:
         """Figures, and which of them stand before and after each step.
 
         For silence they are those of the instant and of the millisecond before; for an event
-        those without and with it, at the same instant.
+        those without and with it, at the same instant; for the model those by the earlier
+        parameters and by the new ones, at the same instant, too.
         """
         steps, figures = self._steps, self._looks.figures
         after = np.array([step.row for step in steps], dtype=np.intp)
@@ -218,6 +221,15 @@ class _Announcement:
             after[chosen] = total + np.arange(chosen.size)
             before[chosen] = after[chosen] + chosen.size
             total += 2 * chosen.size
+        change_over = self._batch.change_over
+        if change_over is not None:
+            events = self._batch.events
+            by_model = np.flatnonzero(
+                (silent == NONE) & np.array([events[step.row] is None for step in steps])
+            )
+            sources.append(self._by_earlier(change_over.earlier, after[by_model]))
+            before[by_model] = total + np.arange(by_model.size)
+            total += by_model.size
         stored = np.flatnonzero(before == NONE)
         if stored.size:
             sources.append(self._as_stored(after[stored]))
@@ -237,6 +249,12 @@ class _Announcement:
         if earlier != NONE:
             return earlier  # at the same instant, or there were a silence
         return NONE if customer.was_tier and self._batch.events[row] is not None else row
+
+    def _by_earlier(self, earlier: Policy, rows: Indices) -> Figures:
+        """Figures of rows by the rules before a change-over."""
+        looks = self._looks.rows
+        facts = self._batch.facts.columns(earlier.params)
+        return Valuation(rules_of(earlier), facts).figures(looks.facts[rows], looks.at_ms[rows])
 
     def _as_stored(self, rows: Indices) -> Figures:
         """Figures at the rows' instants of the facts as they are stored, before the batch."""

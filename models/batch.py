@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 import numpy as np
 
+from models.change_over import ChangeOver
 from models.events import Event, Kind
 from models.fact_rows import FactRows, Int64s
 from models.rules import Rules
@@ -90,18 +91,23 @@ class Batch:
         rules: the policy.
         now_ms: the partition's time.
         read: what is stored by key, untouched by the batch.
+        change_over: to the rules; None where none is under way.
         facts: rows of facts, which several rows may share.
         customers: by key, in the order in which they were touched.
         who: the customer of each row.
         events: the event of each row; None for a look.
     """
 
-    __slots__ = ("_numbers", "customers", "events", "facts", "now_ms", "read", "rules", "who")
+    __slots__ = ("_numbers", "change_over", "customers", "events", "facts", "now_ms", "read",
+                 "rules", "who")  # fmt: skip
 
-    def __init__(self, rules: Rules, read: Read, now_ms: int) -> None:
+    def __init__(
+        self, rules: Rules, read: Read, now_ms: int, change_over: ChangeOver | None = None
+    ) -> None:
         self.rules = rules
         self.now_ms = now_ms
         self.read = read
+        self.change_over = change_over
         self.facts = FactRows()
         self.customers: dict[bytes, Customer] = {}
         self.who: list[Customer] = []
@@ -162,6 +168,18 @@ class Batch:
         customer.fact_row = self.facts.add(customer.state)
         self._add(customer, None, at_ms, customer.fact_row if customer.as_of_ms < at_ms else NONE)
 
+    def is_left(self, key: bytes) -> bool:
+        """Whether the customer's score is still by the parameters before a change-over."""
+        return self.change_over is not None and key in self.change_over.left
+
+    def change(self, customer: Customer) -> None:
+        """Adds the row by which a customer changes over: nothing happened but the model."""
+        assert self.change_over is not None, "somebody is left"
+        customer.state.revision += 1
+        at_ms = max(self.change_over.since_ms, customer.as_of_ms)
+        customer.fact_row = self.facts.add(customer.state)
+        self._add(customer, None, at_ms, NONE)
+
     def rows(self) -> Rows:
         """All rows, in the order in which they were added."""
         return Rows(np.array(self._numbers, dtype=np.int64).reshape(-1, _NUMBERS).T.copy())
@@ -171,8 +189,7 @@ class Batch:
         if earlier == NONE:
             return self.who[row].was_id
         event = self.events[earlier]
-        assert event is not None, "looks come alone"
-        return event.id
+        return self.who[row].was_id if event is None else event.id
 
     def _add(self, customer: Customer, event: Event | None, at_ms: int, silent: int) -> None:
         who = self.who

@@ -16,6 +16,8 @@ Cause = Literal["purchase", "refund", "engagement", "silence", "late_event", "mo
 
 _ID_BYTES: Final = 16  # as many as a UUID has
 _MS_PER_S: Final = 1_000
+_TIMED: Final = frozenset({"silence", "model"})
+"""Causes that may come again with the same cause id."""
 
 
 class TierChange(msgspec.Struct, frozen=True, gc=False):
@@ -32,7 +34,8 @@ class TierChange(msgspec.Struct, frozen=True, gc=False):
         tier_value_minor: value right after it.
         threshold_minor: what the value reached, or for `down` fell below, hysteresis included.
         cause: what moved the value.
-        cause_id: id of the event; for `silence`, of the customer's last event.
+        cause_id: id of the event; for `silence`, of the customer's last event; for `model`, the
+            version of the parameters.
         crossed_at: the exact instant of the crossing.
         detected_at: the partition's time when it was found.
         model_version: of the parameters that predicted the value.
@@ -71,7 +74,8 @@ class ChurnRiskChange(msgspec.Struct, frozen=True, gc=False):
         predicted_clv_minor: predicted value within the horizon.
         value_at_risk_minor: predicted value that silence has put at stake.
         cause: what moved the decline.
-        cause_id: id of the event; for `silence`, of the customer's last event.
+        cause_id: id of the event; for `silence`, of the customer's last event; for `model`, the
+            version of the parameters.
         crossed_at: the exact instant of the crossing.
         detected_at: the partition's time when it was found.
         model_version: of the parameters.
@@ -127,8 +131,9 @@ def change_id(
 ) -> str:
     """The id of a change, derived from what it is.
 
-    Two silent crossings of one customer into the same step differ by their second; a change that
-    an event caused is told by the event.
+    Two silent crossings of one customer into the same step differ by their second, and so do two
+    by the model, which may go back to earlier parameters; a change that an event caused is told by
+    the event.
 
     Args:
         kind: `TIER` or `CHURN`.
@@ -140,7 +145,7 @@ def change_id(
 
     Source: BLAKE2b, RFC 7693, with a digest of 16 bytes.
     """
-    second = crossed_at_ms // _MS_PER_S if cause == "silence" else 0
+    second = crossed_at_ms // _MS_PER_S if cause in _TIMED else 0
     # Names and ids may hold any character, so their lengths come first.
     head = f"{kind} {cause} {second} {len(cause_id)} {len(to)} {cause_id}{to}"
     return blake2b(head.encode() + customer, digest_size=_ID_BYTES).hexdigest()

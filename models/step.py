@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from models.announce import CAUSES, announce
 from models.batch import NONE, Batch, Customer, Read
 from models.chain import Looks, follow
+from models.change_over import ChangeOver
 from models.changes import Change
 from models.deadlines import Due, Published, due, is_stale
 from models.events import BadEvent, Event, Kind
@@ -85,7 +86,13 @@ class Rescored(NamedTuple):
     at_risk_minor: int
 
 
-def step(policy: Policy, read: Read, events: Sequence[tuple[Event, int]], now_ms: int) -> Step:
+def step(
+    policy: Policy,
+    read: Read,
+    events: Sequence[tuple[Event, int]],
+    now_ms: int,
+    change_over: ChangeOver | None = None,
+) -> Step:
     """Applies events.
 
     Args:
@@ -93,9 +100,14 @@ def step(policy: Policy, read: Read, events: Sequence[tuple[Event, int]], now_ms
         read: encoded state by customer, None for none.
         events: checked events, each with its record's Kafka timestamp in ms, in order.
         now_ms: the partition's time before, epoch ms.
+        change_over: to the rules, where one is under way: the events' customers change first.
     """
-    batch = Batch(rules_of(policy), read, now_ms)
+    batch = Batch(rules_of(policy), read, now_ms, change_over)
     result = Step(now_ms)
+    if change_over is not None:
+        for key in dict.fromkeys(event.customer for event, _ in events):
+            if batch.is_left(key):
+                batch.change(batch.customer(key))
     apply = batch.apply
     outcomes: dict[int, list[Outcome]] = {kind: [] for kind in _INPUTS}
     for index, (event, timestamp_ms) in enumerate(events):
@@ -113,26 +125,37 @@ def step(policy: Policy, read: Read, events: Sequence[tuple[Event, int]], now_ms
     return result
 
 
-def silence(policy: Policy, read: Read, due_now: Sequence[bytes], now_ms: int) -> Step:
+def silence(
+    policy: Policy,
+    read: Read,
+    due_now: Sequence[bytes],
+    now_ms: int,
+    change_over: ChangeOver | None = None,
+) -> Step:
     """Applies a tick: looks at customers whose deadlines have come.
 
     Args:
         policy: the rules.
         read: encoded state by customer, None for none.
-        due_now: customers, each once.
+        due_now: customers, each once; those who are left of a change-over may be among them,
+            due or not.
         now_ms: the partition's time, epoch ms.
+        change_over: to the rules, where one is under way.
 
     Returns:
-        New scores of those whom silence moved, whose score was stale, or whose prediction was
-        judged; for all others no more than a deadline.
+        New scores of those who changed over, whom silence moved, whose score was stale, or whose
+        prediction was judged; for all others no more than a deadline.
     """
-    batch = Batch(rules_of(policy), read, now_ms)
+    batch = Batch(rules_of(policy), read, now_ms, change_over)
     result = Step(now_ms)
     for key in due_now:
         if read(key) is None:
             result.deadlines.append((key, 0))
             continue
         customer = batch.customer(key)
+        if batch.is_left(key):
+            batch.change(customer)  # and is due again, if silence has gone on for long
+            continue
         deadline_s = customer.state.deadline_s
         if deadline_s == 0 or deadline_s * MS_PER_S > now_ms:
             result.deadlines.append((key, deadline_s))
@@ -188,14 +211,14 @@ def _score(batch: Batch, result: Step, customers: list[Customer]) -> None:
     last = np.array([customer.last_row for customer in customers], dtype=np.intp)
     figures = looks.figures.take(last)
     when = due(valuation, figures, *_steps(customers))
-    kinds = Counter([batch.events[row].kind for row in last.tolist()])
-    for kind, count in kinds.items():
-        result.causes[CAUSES[kind]] += count
+    events = [batch.events[row] for row in last.tolist()]
+    for kind, count in Counter([None if event is None else event.kind for event in events]).items():
+        result.causes["model" if kind is None else CAUSES[kind]] += count
     _publish(result, valuation, customers, figures, when)
 
 
 def _refresh(batch: Batch, result: Step) -> None:
-    """Publishes whom silence moved or made stale, and looks ahead for the others."""
+    """Publishes who changed over, whom silence moved or made stale; looks ahead for the others."""
     valuation = Valuation(batch.rules, batch.facts.columns(batch.rules.policy.params))
     looks = Looks(batch, valuation)
     moves = follow(batch, valuation, looks)
@@ -210,15 +233,17 @@ def _refresh(batch: Batch, result: Step) -> None:
         np.array([customer.state.predicted_minor for customer in batch.who], dtype=np.int64),
     )
     new = is_stale(valuation, figures, published)
+    changed = [batch.is_left(customer.key) for customer in batch.who]
     new[[move.row for move in moves]] = True
     new |= _window_ended(batch, looks)
+    new[changed] = True
     fresh = np.flatnonzero(new)
     customers = [batch.who[row] for row in fresh.tolist()]
     if customers:
-        for customer in customers:
-            customer.state.revision += 1
+        for row in fresh.tolist():
+            batch.who[row].state.revision += not changed[row]
         part = looks.figures.take(fresh)
-        result.causes["silence"] += len(customers)
+        result.causes.update(["model" if changed[row] else "silence" for row in fresh.tolist()])
         _publish(result, valuation, customers, part, due(valuation, part, *_steps(customers)))
     kept = np.flatnonzero(~new)
     if kept.size:

@@ -318,8 +318,24 @@ MODEL_INFO = Definition(
     "gauge",
     "1",
     ("model", "version"),
-    "1 for the model and parameters in use.",
+    "1 for the model and parameters that a partition of this worker uses.",
     "Whether all workers score alike.",
+)
+MODEL_PENDING = Definition(
+    "clv_model_pending_customers",
+    "gauge",
+    "1",
+    (),
+    "Customers whose scores are still by the parameters before the newest.",
+    "When a change of parameters will be done.",
+)
+MODEL_REFUSED = Definition(
+    "clv_model_refused_total",
+    "counter",
+    "1",
+    (),
+    "Published parameters that cannot be used: damaged, of another currency, out of scale.",
+    "Why new parameters do not take effect.",
 )
 BUILD_INFO = Definition(
     "clv_build_info",
@@ -364,5 +380,7 @@ DEFINITIONS: tuple[Definition, ...] = (
     RECOVERED,
     STATE_BYTES,
     MODEL_INFO,
+    MODEL_PENDING,
+    MODEL_REFUSED,
     BUILD_INFO,
 )

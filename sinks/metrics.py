@@ -272,11 +272,21 @@ class Metrics(Collector):
             self._recovery.set((), max(0.0, self._clock() - self._recovery_started_s))
             self._recovery_started_s = None
 
-    def model(self, model: str, version: str) -> None:
-        """Name the model and parameters in use from now on."""
+    def model(self, partition: int, model: str, version: str) -> None:
+        """Name the model and parameters that a partition uses from now on."""
         with self._lock:
-            self._model.clear()
-            self._model.set((model, version), 1)
+            self._model.drop(partition)
+            self._model.set(partition, (model, version), 1)
+
+    def model_pending(self, partition: int, customers: int) -> None:
+        """Set how many customers of a partition are still scored by the parameters before."""
+        with self._lock:
+            self._model_pending.set(partition, (), customers)
+
+    def model_refused(self) -> None:
+        """Count published parameters that cannot be used."""
+        with self._lock:
+            self._model_refused.add(())
 
     # -- a scrape ----------------------------------------------------------------------------
 
@@ -348,4 +358,6 @@ class Metrics(Collector):
         self._sink_errors = self._keep(
             Counter(define.SINK_ERRORS, product(SINKS, ("unavailable",)))
         )
-        self._model = self._keep(Gauge(define.MODEL_INFO))
+        self._model = self._keep(PartitionGauge(define.MODEL_INFO, largest=True))
+        self._model_pending = self._keep(PartitionGauge(define.MODEL_PENDING, [()]))
+        self._model_refused = self._keep(Counter(define.MODEL_REFUSED, [()]))

@@ -4,6 +4,7 @@ from importlib.metadata import version
 
 from models.events import Decoder
 from models.policy import LOWEST_CHURN_LEVEL, Policy
+from models.releases import Releases
 from sinks.metrics import Metrics
 from sinks.redis import RedisScores
 from sinks.topics import OutputTopics
@@ -20,24 +21,32 @@ from streams.transport.roles import LaneSettings
 
 
 def create_metrics(policy: Policy) -> Metrics:
-    """The metrics of a worker that scores by this policy."""
-    metrics = Metrics(
+    """The metrics of a worker with these tiers and levels."""
+    return Metrics(
         version=version("clv-stream"),
         tiers=[name for name, _ in policy.tiers],
         levels=[LOWEST_CHURN_LEVEL, *(name for name, _ in policy.churn_levels)],
     )
-    metrics.model(policy.params.name, policy.params.version)
-    return metrics
 
 
 def create_app(
     settings: Settings,
     policy: Policy,
+    releases: Releases,
     metrics: Metrics,
     redis: RedisScores,
     readiness: Readiness,
 ) -> LaneApp:
-    """A worker's app: its agent, its table, and what is kept beside each lane."""
+    """A worker's app: its agent, its table, and what is kept beside each lane.
+
+    Args:
+        settings: of the worker.
+        policy: with the parameters that it is started with.
+        releases: what it knows of others.
+        metrics: of the worker.
+        redis: where scores are looked up.
+        readiness: of the worker.
+    """
     lanes = LaneSettings(
         group=settings.group,
         inputs=(*INPUTS, CLOCK),
@@ -50,6 +59,7 @@ def create_app(
     )
     shared = Shared(
         policy=policy,
+        releases=releases,
         decoder=Decoder(settings.currency, settings.rates, settings.future_tolerance_ms),
         metrics=metrics,
         redis=redis,

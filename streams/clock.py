@@ -7,6 +7,7 @@ import time
 from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
+from models.releases import Released, Releases
 from sinks.metrics import Metrics
 from streams import kafka, ticks
 from streams.publishers import PublisherWatch
@@ -29,16 +30,18 @@ def _newest_event_ms(app: LaneApp) -> int:
     return max((keeper.now_ms for keeper in keepers(app)), default=0)
 
 
-async def make_ticks(app: LaneApp, settings: Settings, metrics: Metrics) -> None:
+async def make_ticks(
+    app: LaneApp, settings: Settings, metrics: Metrics, releases: Releases
+) -> None:
     """Publish ticks until cancelled, and tell how far the lanes lag behind their inputs.
 
-    With `CLV_CLOCK=events` ticks tell the newest time that any partition has reached, and there
-    are none while it stands. There are none, either, while silence proves nothing because a
-    publisher seems to be dead. A tick that could not be published is no loss: the next one knows
-    more.
+    Each names the newest parameters. With `CLV_CLOCK=events` ticks tell the newest time that any
+    partition has reached, and there are none while it stands, except to name other parameters.
+    There are none, either, while silence proves nothing because a publisher seems to be dead. A
+    tick that could not be published is no loss: the next one knows more.
     """
     if settings.clock == "events":
-        await _make_ticks(app, settings, metrics, None)
+        await _make_ticks(app, settings, metrics, releases, None)
         return
     watch = PublisherWatch(
         settings, wall_ms, lambda topic, held: metrics.clock_held(topic, held=held)
@@ -46,15 +49,19 @@ async def make_ticks(app: LaneApp, settings: Settings, metrics: Metrics) -> None
     watching = asyncio.create_task(watch.run())
     watching.add_done_callback(lambda task: _end(app, task))
     try:
-        await _make_ticks(app, settings, metrics, watch)
+        await _make_ticks(app, settings, metrics, releases, watch)
     finally:
         watching.cancel()
 
 
 async def _make_ticks(
-    app: LaneApp, settings: Settings, metrics: Metrics, watch: PublisherWatch | None
+    app: LaneApp,
+    settings: Settings,
+    metrics: Metrics,
+    releases: Releases,
+    watch: PublisherWatch | None,
 ) -> None:
-    told: dict[int, int] = {}
+    told: dict[int, tuple[int, Released]] = {}
     while True:
         try:
             arguments = {"enable_idempotence": False, "acks": 1, "linger_ms": 0}
@@ -67,15 +74,17 @@ async def _make_ticks(
                     _report_lag(app, metrics, ends)
                     if watch is not None and watch.holds:
                         continue
-                    taken = {}
+                    newest, taken = releases.newest, {}
+                    news = now_ms, newest
                     for number, known in ends.items():
-                        if 0 < now_ms != told.get(number):
-                            tick = ticks.encode(ticks.Tick(now_ms, known))
+                        if now_ms > 0 and told.get(number) != news:
+                            version, at_ms = newest.params.version, newest.at_ms
+                            tick = ticks.encode(ticks.Tick(now_ms, known, version, at_ms))
                             taken[number] = await producer.send(CLOCK, tick, partition=number)
                     # While time stands no later tick knows more: this one must have been taken.
                     for number, acknowledged in taken.items():
                         await acknowledged
-                        told[number] = now_ms
+                        told[number] = news
         except (KafkaError, kafka.KafkaAway) as error:
             log.warning("no ticks: %s", error)
             await asyncio.sleep(RETRY_S)

@@ -1,23 +1,61 @@
 """How far a partition has come: in the changelog, under a key that no customer has."""
 
-from typing import Final
+from dataclasses import replace
+from typing import Any, Final
 
 import msgspec
+
+from models.parameters import ModelParams
+from models.releases import Released
 
 KEY: Final = b""
 
 
-class Progress(msgspec.Struct, frozen=True):
+class Parameters(msgspec.Struct, frozen=True):
+    """Parameters that customers are scored by, whole: their topic may have forgotten them.
+
+    Attributes:
+        document: see `models.parameters`.
+        at_ms: when they were published; 0 for those that a worker was started with.
+    """
+
+    document: dict[str, Any]
+    at_ms: int = 0
+
+
+class Progress(msgspec.Struct, frozen=True, omit_defaults=True):
     """The value of that record, part of every transaction.
 
     Attributes:
         now_ms: time that the partition has reached, epoch milliseconds.
         offsets: by input topic, the next offset to apply.
+        params: what customers are scored by.
+        earlier: while the partition changes over, what those are scored by who are left.
+        since_ms: when that change-over began, epoch milliseconds.
     """
 
     now_ms: int = 0
     offsets: dict[str, int] = {}
+    params: Parameters | None = None
+    earlier: Parameters | None = None
+    since_ms: int = 0
 
 
 encode = msgspec.json.Encoder().encode
 decode = msgspec.json.Decoder(Progress).decode
+
+
+def parameters(released: Released) -> Parameters:
+    """Parameters as the progress holds them: without what they were fitted to."""
+    document = replace(released.params, extent={}).to_json()
+    del document["checksum"]
+    return Parameters(document, released.at_ms)
+
+
+def released(stored: Parameters) -> Released:
+    """The parameters in a progress.
+
+    Raises:
+        InvalidParameters: a newer program wrote them.
+    """
+    return Released(ModelParams.from_json(stored.document), stored.at_ms)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from models.events import BadEvent
+from models.parameters import ModelParams
 from models.population import Population
 from models.step import Step
 from sinks.metrics import Metrics
@@ -39,6 +40,11 @@ class Report:
         self._metrics.revoked(self._partition)
         self.tick(int(time.time() * MS_PER_S))
         self._population(population)
+
+    def model(self, params: ModelParams, pending: int) -> None:
+        """What the partition scores by, and how many of its customers are not scored by it yet."""
+        self._metrics.model(self._partition, params.name, params.version)
+        self._metrics.model_pending(self._partition, pending)
 
     def ended(self) -> None:
         """The partition is another worker's, or nobody's."""

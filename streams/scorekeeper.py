@@ -8,8 +8,10 @@ from typing import Any
 import msgspec
 
 from models.events import Decoder
+from models.parameters import InvalidParameters
 from models.policy import Policy
 from models.population import population_of
+from models.releases import Releases
 from models.schedule import Schedule
 from models.state import State, decode, decode_summary, encode
 from models.step import Step, rescore, silence, step
@@ -25,6 +27,7 @@ from streams.follower import Follower
 from streams.intake import Intake, take_in
 from streams.readiness import Readiness
 from streams.report import Report
+from streams.scoring import Scoring
 from streams.ticks import PendingTicks
 from streams.topics import CLOCK, DEAD_LETTERS
 from streams.transport.app import LaneApp
@@ -33,7 +36,7 @@ from streams.transport.changelog import DamagedChangelog
 from streams.transport.lane import Lane
 
 DUE_MAX = 5_000
-"""Customers whose deadlines are applied in one transaction."""
+"""Customers whose deadlines are applied, or who change over, in one transaction."""
 
 _NO_STATE = encode(State())
 
@@ -46,6 +49,7 @@ class Shared:
     """What all partitions of a worker use."""
 
     policy: Policy
+    releases: Releases
     decoder: Decoder
     metrics: Metrics
     redis: RedisScores
@@ -64,6 +68,7 @@ class Scorekeeper:
         self._shared, self._lane, self._table = shared, lane, table
         self._number = lane.number
         self._schedule = Schedule()
+        self._scoring = Scoring(shared.policy, shared.releases, lane.number)
         self._report = Report(shared.metrics, lane.number, wall_clock=shared.wall_clock)
         self._ticks = PendingTicks(self._report.ticks_refused, wall_clock=shared.wall_clock)
         self._follower = Follower(
@@ -73,6 +78,7 @@ class Scorekeeper:
         self._reflected: int | None = None
         self._unwritten: set[bytes] = set()
         self._due_left = False
+        self._settling: Step | None = None
         self._state_bytes = 0
         self._begun_s = 0.0
         self.now_ms = 0
@@ -85,8 +91,12 @@ class Scorekeeper:
 
     def restore(self, records: list[Any], remaining: int) -> None:
         """Take committed changelog records into the table; they are decoded when all are in."""
-        table = self._table
+        table, scoring = self._table, self._scoring
         for record in records:
+            if not record.key:
+                scoring.restore(record.value)
+            elif scoring.written is not None:
+                scoring.written.add(record.key)
             if record.value is None:
                 table.pop(record.key, None)
             else:
@@ -105,14 +115,21 @@ class Scorekeeper:
 
     async def begin(self, mark: int) -> None:
         """Rebuild deadlines and gauges, and bring Redis up to the changelog."""
-        self.now_ms = self._progress().now_ms
+        reached = self._progress()
         self._table.pop(progress.KEY, None)
+        self.now_ms = reached.now_ms
+        try:
+            self._scoring.begin(reached, self._table.keys())
+        except InvalidParameters as error:
+            log = self._shared.changelog
+            raise DamagedChangelog(log, self._number, progress.KEY) from error
         self._mark = mark
         summaries = [self._summary(*item) for item in self._table.items()]
         for customer, summary in zip(self._table, summaries, strict=True):
             self._schedule.put(customer, summary.deadline_s)
         self._state_bytes = sum(map(len, self._table.values()))
         self._report.recovered(population_of(summaries))
+        self._report.model(self._scoring.policy.params, self._scoring.pending)
         self._gauge()
         self._unwritten &= self._table.keys()
         await self._follower.catch_up(self._reflected, mark, self._unwritten)
@@ -155,34 +172,51 @@ class Scorekeeper:
 
     def step(self, intake: Intake) -> Step:
         """Apply events to copies of the states, and score them."""
+        scoring = self._scoring
         try:
-            return step(self._shared.policy, self._table.get, intake.events, self.now_ms)
+            return step(
+                scoring.policy, self._table.get, intake.events, self.now_ms, scoring.change_over
+            )
         except msgspec.DecodeError as error:
             raise self._damaged(event.customer for event, _ in intake.events) from error
 
     def silence(self) -> Step | None:
-        """What has come due by the newest time that can be believed; the first portion of it.
+        """What has come due by the newest time that can be believed, and who changes over.
 
-        The rest is left to the next batches, so that events need not wait for it.
+        It is a first portion: the rest is left to the next batches, so that events need not wait.
         """
-        at_ms = self._ticks.believe(self._lane.has_applied)
-        if at_ms is not None:
-            self.now_ms = max(self.now_ms, at_ms)
-            self._report.tick(at_ms)
-        elif not self._due_left:
+        tick = self._ticks.believe(self._lane.has_applied)
+        if tick is not None:
+            self.now_ms = max(self.now_ms, tick.at_ms)
+            self._report.tick(tick.at_ms)
+            self._scoring.named(tick)
+        elif not self.is_due():
             return None
+        self._begun_s = time.perf_counter()
+        scoring = self._scoring
         due = self._schedule.due(self.now_ms, DUE_MAX)
         self._due_left = len(due) == DUE_MAX
         self._report.schedule(len(self._schedule), self._schedule.earliest_s())
-        self._begun_s = time.perf_counter()
+        if not due:
+            self._begin_change()
+        due = list(dict.fromkeys([*due, *scoring.portion(DUE_MAX - len(due))]))
+        if not due:
+            return None
         try:
-            return silence(self._shared.policy, self._table.get, due, self.now_ms) if due else None
+            result = silence(scoring.policy, self._table.get, due, self.now_ms, scoring.change_over)
         except msgspec.DecodeError as error:
             raise self._damaged(due) from error
+        self._settling = None if self._due_left else result
+        return result
+
+    def _begin_change(self) -> None:
+        """Change over, if that is to be: nothing is due any more by the earlier parameters."""
+        if self._scoring.begin_next(self.now_ms, self._table):
+            self._report.model(self._scoring.policy.params, self._scoring.pending)
 
     def is_due(self) -> bool:
-        """Whether more has come due than one batch took."""
-        return self._due_left
+        """Whether there is more to do than one batch took."""
+        return self._due_left or self._scoring.is_due()
 
     async def publish(self, batch: Batch, result: Step, intake: Intake | None = None) -> None:
         """One transaction with all that follows from a batch, or nothing of it."""
@@ -194,10 +228,11 @@ class Scorekeeper:
             outputs += [Output(DEAD_LETTERS, number, letters), *intake.rerouted_outputs()]
         # NamedTuple's own constructor is a Python function: it would cost as much as a decode.
         new, rest = tuple.__new__, (NO_HEADERS, None)
-        states = [new(Record, (*item, *rest)) for item in result.states.items()]
         offsets = {tp.topic: at for tp, at in (self._lane.applied | batch.offsets).items()}
-        reached = progress.Progress(result.now_ms, offsets)
-        states.append(Record(progress.KEY, progress.encode(reached)))
+        reached = self._scoring.reached(result.now_ms, offsets, result.states)
+        # First, so that who reads the changelog knows under which rules what follows was written.
+        states = [Record(progress.KEY, reached)]
+        states += [new(Record, (*item, *rest)) for item in result.states.items()]
         outputs.append(Output(shared.changelog, number, states))
         last = await batch.commit(outputs)
         self._prior, self._mark = self._mark, last[shared.changelog, number]
@@ -209,6 +244,9 @@ class Scorekeeper:
         for customer, state in result.states.items():
             self._state_bytes += len(state) - len(table.get(customer, b""))
         table.update(result.states)
+        if self._scoring.change_over is not None:
+            self._scoring.remember(result.states)
+            self._report.model(self._scoring.policy.params, self._scoring.pending)
         self.now_ms = result.now_ms
         self.postpone(result)
         self._follower.follow(
@@ -221,6 +259,9 @@ class Scorekeeper:
         """Set the deadlines that a step found. It needs no commit: stored ones are earlier."""
         for customer, deadline_s in result.deadlines:
             self._schedule.put(customer, deadline_s)
+        if result is self._settling:
+            self._settling = None
+            self._begin_change()
 
     async def settled(self) -> None:
         """Wait until Redis has all that is committed."""
@@ -234,11 +275,15 @@ class Scorekeeper:
         """Scores as they were published, of these customers or of all, in portions."""
         wanted = list(self._table if customers is None else customers)
         for at in range(0, len(wanted), REFILL_CUSTOMERS):
-            states = [(c, self._table[c]) for c in wanted[at : at + REFILL_CUSTOMERS]]
+            some = wanted[at : at + REFILL_CUSTOMERS]
             try:
-                portion = rescore(self._shared.policy, states)
+                portion = [
+                    one
+                    for policy, those in self._scoring.apart(some)
+                    for one in rescore(policy, [(c, self._table[c]) for c in those])
+                ]
             except msgspec.DecodeError as error:
-                raise self._damaged(customer for customer, _ in states) from error
+                raise self._damaged(some) from error
             yield Scored(
                 [(customer, score) for customer, score, _, _ in portion],
                 [(customer, total, risk) for customer, _, total, risk in portion],

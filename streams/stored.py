@@ -1,15 +1,17 @@
 """What workers have stored, read from Kafka: customers' states, and one customer's past."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from models.events import BadEvent, Decoder, Event
+from models.parameters import InvalidParameters
 from models.policy import Policy
 from models.rules import rules_of
 from models.state import State
 from models.step import step
 from streams import progress, topics
+from streams.complaint import Complaint
 from streams.intake import in_order
 from streams.placement import partition_of
 from streams.reading import read_to_end
@@ -26,10 +28,35 @@ class StoredStates:
     Attributes:
         states: encoded state by customer.
         reached_ms: the newest time that a partition has reached, epoch ms; 0 for none.
+        params: the newest parameters that a partition scores by; None where none is told.
     """
 
     states: dict[bytes, bytes] = field(default_factory=dict)
     reached_ms: int = 0
+    params: progress.Parameters | None = None
+
+    def reached(self, value: bytes) -> None:
+        """Take what the changelog says of a partition."""
+        told = progress.decode(value)
+        self.reached_ms = max(self.reached_ms, told.now_ms)
+        known = self.params
+        if told.params is not None and (known is None or known.at_ms <= told.params.at_ms):
+            self.params = told.params
+
+    def scored_by(self, policy: Policy) -> Policy:
+        """The policy with the parameters that workers score by, whatever is set here.
+
+        Raises:
+            Complaint: a newer program wrote them.
+        """
+        if self.params is None:
+            return policy
+        try:
+            return replace(policy, params=progress.released(self.params).params)
+        except InvalidParameters as error:
+            raise Complaint(
+                f"The workers' parameters cannot be read ({error}): run their version of clv."
+            ) from error
 
 
 async def read_states(
@@ -55,7 +82,7 @@ async def read_states(
         for record in records:
             key, value = record.key, record.value
             if key == progress.KEY:
-                found.reached_ms = max(found.reached_ms, progress.decode(value).now_ms)
+                found.reached(value)
             elif customer is not None and key != customer:
                 continue
             elif value:

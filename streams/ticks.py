@@ -34,10 +34,14 @@ class Tick(msgspec.Struct, frozen=True):
     Attributes:
         at_ms: time at its making, epoch milliseconds.
         ends: by input topic, the offset at which the partition ended then.
+        params: version of the newest parameters that its maker knew; empty for none.
+        params_at_ms: when they were published, epoch milliseconds; see `models.releases`.
     """
 
     at_ms: int
     ends: dict[str, int]
+    params: str = ""
+    params_at_ms: int = 0
 
 
 encode = msgspec.json.Encoder().encode
@@ -97,9 +101,9 @@ class PendingTicks:
             # The last one stays: it is the newest time.
             self._ticks = self._ticks[-1::-2][::-1]
 
-    def believe(self, has_applied: Callable[[Mapping[str, int]], bool]) -> int | None:
-        """The newest time that may be believed now, in epoch ms; None where none may."""
-        at_ms = None
+    def believe(self, has_applied: Callable[[Mapping[str, int]], bool]) -> Tick | None:
+        """The newest tick that may be believed now; None where none may."""
+        tick = None
         while self._ticks and has_applied(self._ticks[0].ends):
-            at_ms = self._ticks.pop(0).at_ms
-        return at_ms
+            tick = self._ticks.pop(0)
+        return tick

@@ -4,12 +4,13 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from importlib.metadata import version
 from typing import Any
 
 from aiokafka.errors import InvalidTimestampError, ProducerFenced
 
+from models.releases import Releases
 from models.state import UnknownVersion
 from sinks.metrics import Metrics
 from sinks.redis import RedisScores
@@ -18,6 +19,7 @@ from streams import clock, kafka, kafka_watch, topics
 from streams.app import create_app, create_metrics
 from streams.complaint import Complaint
 from streams.http import StatusServer
+from streams.model_feed import ModelFeed
 from streams.readiness import Readiness
 from streams.settings import Settings
 from streams.transport.app import LaneApp
@@ -59,11 +61,13 @@ async def run(
             asyncio.get_running_loop().add_signal_handler(name, stop.set)
     policy = settings.policy()
     metrics = create_metrics(policy)
+    feed = ModelFeed(settings, metrics, Releases(policy.params, policy.currency))
     readiness = Readiness()
     status = StatusServer(settings.metrics_port, metrics.render, readiness.verdict)
     status.start()
     redis = RedisScores(settings.redis_url.get_secret_value(), settings.redis_prefix)
     watching: asyncio.Task[None] | None = None
+    following: asyncio.Task[None] | None = None
     try:
         log.info(
             "clv-stream %s, group %s, instance %s: scores by %s, parameters %s",
@@ -78,16 +82,21 @@ async def run(
             return
         if not await wait_for(redis.name, redis.open):
             return
-        app = create_app(settings, policy, metrics, redis, readiness)
+        following = asyncio.create_task(feed.run())
+        if not await _before(feed.caught_up.wait(), following, stop):
+            return
+        app = create_app(settings, policy, feed.releases, metrics, redis, readiness)
+        following.add_done_callback(lambda task: _watch(app, task))
         readiness.watch(app)
         watching = asyncio.create_task(kafka_watch.watch(settings, readiness))
         watching.add_done_callback(lambda task: _watch(app, task))
-        if await _start(app, stop):
+        if await _before(app.start(), following, stop):
             started(app)
-            await _work(app, settings, metrics, stop)
+            await _work(app, settings, metrics, feed.releases, stop)
     finally:
-        if watching is not None:
-            watching.cancel()
+        for task in (watching, following):
+            if task is not None:
+                task.cancel()
         await redis.close()
         status.close()
 
@@ -120,21 +129,28 @@ class Waiting:
         return False
 
 
-async def _start(app: LaneApp, stop: asyncio.Event) -> bool:
-    """Start the app; False where the worker was told to stop before Kafka answered."""
-    starting: asyncio.Task[Any] = asyncio.create_task(app.start())
+async def _before(
+    doing: Coroutine[Any, Any, Any], following: asyncio.Task[None], stop: asyncio.Event
+) -> bool:
+    """Do something that waits for Kafka; False where the worker was told to stop before."""
+    starting: asyncio.Task[Any] = asyncio.create_task(doing)
     stopping: asyncio.Task[Any] = asyncio.create_task(stop.wait())
-    await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    ends: set[asyncio.Task[Any]] = {starting, stopping, following}
+    await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
     if starting.done():
         starting.result()
         return True
     starting.cancel()
+    if following.done():
+        following.result()  # it only ends by an error
     return False
 
 
-async def _work(app: LaneApp, settings: Settings, metrics: Metrics, stop: asyncio.Event) -> None:
-    ticking = asyncio.create_task(clock.make_ticks(app, settings, metrics))
+async def _work(
+    app: LaneApp, settings: Settings, metrics: Metrics, releases: Releases, stop: asyncio.Event
+) -> None:
+    ticking = asyncio.create_task(clock.make_ticks(app, settings, metrics, releases))
     ticking.add_done_callback(lambda task: _watch(app, task))
     stopping: asyncio.Task[Any] = asyncio.create_task(stop.wait())
     ends: list[asyncio.Future[Any]] = [stopping, app.failed]

@@ -37,7 +37,18 @@ _IN_USE = (
                 'sum(increase(clv_churn_risk_changes_total{cause="model"}[1h]))', "churn changes"
             ),
         ],
-        width=24,
+        height=6,
+    ),
+    Panel(
+        "Are new parameters taking effect?",
+        "Customers whose scores are still by the parameters before: published parameters reach "
+        "all of them within seconds to minutes. Refused ones are named in the workers' logs.",
+        EACH_WORKER,
+        "short",
+        [
+            Query("sum(clv_model_pending_customers)", "customers left"),
+            Query("sum(increase(clv_model_refused_total[1h]))", "refused within an hour"),
+        ],
         height=6,
     ),
 )

@@ -42,6 +42,7 @@ def calendar(
     found = stored.states(settings)
     if not found.states:
         raise Complaint("There is no customer yet: publish events and run a worker.")
+    policy = found.scored_by(policy)
     start_ms = found.reached_ms if settings.clock == "events" else time.time_ns() // 1_000_000
     table = _outlook(policy, found.states, start_ms, days)
     if plot is not None:

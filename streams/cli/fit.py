@@ -1,5 +1,6 @@
-"""`clv fit FILE`: a model fitted to a CSV of transactions."""
+"""`clv fit`: a model fitted to a CSV of transactions, or to what workers have stored."""
 
+import asyncio
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -12,15 +13,19 @@ from rich.table import Table
 
 from models.evaluation import predict
 from models.fitting import Fit, TooThin, combined, fit_purchases, fit_spend
-from models.histories import Histories, PurchaseDays, histories, per_customer
+from models.histories import Histories
+from models.ladder import Floats
 from models.parameters import ModelParams, log_unit, released
-from streams.cli.output import AsJson, amount, console, print_json
+from streams.cli import stored
+from streams.cli.output import AsJson, amount, console, print_json, progress
 from streams.complaint import Complaint
+from streams.fit_data import FitData, from_file, from_states
+from streams.parameter_files import publish_parameters, read_parameters
 from streams.settings import Settings
-from streams.shop_history import ShopHistory, day_number, day_of, load
+from streams.shop_history import day_of
+from streams.topics import MODEL_PARAMS
 
 _TIER_SHARES = {"platinum": 0.05, "gold": 0.15, "silver": 0.30}
-_ROLLING_DAYS = 365
 
 
 class Model(StrEnum):
@@ -46,7 +51,17 @@ class MoneyUnit(StrEnum):
 
 
 def fit(
-    file: Annotated[str, typer.Argument(help="A CSV of transactions; or cdnow, cdnow-full.")],
+    file: Annotated[
+        str | None, typer.Argument(help="A CSV of transactions; or cdnow, cdnow-full.")
+    ] = None,
+    from_kafka: Annotated[
+        bool,
+        typer.Option("--from-kafka", help="Fit to what workers have stored: no export needed."),
+    ] = False,
+    parameters: Annotated[
+        Path | None,
+        typer.Option(help="Fit nothing: publish what --output wrote, as to go back to it."),
+    ] = None,
     model: Annotated[Model, typer.Option(help="How purchases come and end.")] = Model.MBG,
     until: Annotated[
         datetime | None,
@@ -62,6 +77,9 @@ def fit(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write the JSON to this file as well.")
     ] = None,
+    publish: Annotated[
+        bool, typer.Option("--publish", help=f"Put them on {MODEL_PARAMS}: workers change over.")
+    ] = False,
     json: AsJson = False,
 ) -> None:
     """Fit a purchase model and Gamma-Gamma by maximum likelihood.
@@ -70,70 +88,113 @@ def fit(
     standard errors, the extent of the data, a version and a checksum.
     """
     settings = Settings.load()
-    shop = load(file, settings.currency, settings.timezone)
-    end_day = shop.last_day if until is None else day_number(until.date())
-    customers = histories(shop.purchases, end_day)
+    if sum([file is not None, from_kafka, parameters is not None]) != 1:
+        raise typer.BadParameter("give one of FILE, --from-kafka and --parameters")
+    if until is not None and file is None:
+        raise typer.BadParameter("--until needs a FILE: what is stored is as of now")
+    if parameters is not None:
+        if not publish:
+            raise typer.BadParameter("--parameters is for --publish")
+        _publish(settings, read_parameters(parameters, settings.currency), quiet=json)
+        return
+    if file is None:
+        data = from_states(stored.states(settings), settings)
+    else:
+        data = from_file(file, settings, None if until is None else until.date())
+    purchases, spend = _fitted(model.value, data)
+    params = released(combined(purchases, spend, data.currency), _extent(data))
+    horizon_days = settings.horizon.total_seconds() / 86_400
+    thresholds = tier_thresholds(params, data.customers, data.trailing_minor, horizon_days)
+    document = {
+        **params.to_json(time_unit.value, money_unit.value),
+        **_statistics(purchases, spend, data, (time_unit.value, money_unit.value)),
+        "tier_thresholds_minor": thresholds,
+        "tiers": _tiers(thresholds),
+        "left_out": dict(data.left_out),
+    }
+    if output is not None:
+        _write(output, document)
+    if json:
+        print_json(document)
+    else:
+        _print(document, params, purchases, spend, data)
+        _print_next(output, publish=publish)
+    if publish:
+        _publish(settings, params, quiet=json)
+
+
+def _fitted(model: str, data: FitData) -> tuple[Fit, Fit]:
+    customers = data.customers
     try:
-        purchases = fit_purchases(model.value, customers)
-        spend = fit_spend(customers.frequency, customers.monetary_value)
+        with progress(None) as bar:
+            bar.add_task("fitting", total=None, note=f"{customers.frequency.size:,} customers")
+            return (
+                fit_purchases(model, customers),
+                fit_spend(customers.frequency, customers.monetary_value),
+            )
     except TooThin as error:
-        raise Complaint(f"{file}: {error}.") from error
-    extent = {
+        raise Complaint(f"{data.source}: {error}.") from error
+
+
+def _extent(data: FitData) -> dict[str, int | str]:
+    """What the parameters were fitted to."""
+    customers = data.customers
+    return {
         "customers": int(customers.customer.size),
         "repeat_customers": int(np.count_nonzero(customers.frequency)),
         "purchase_days": int(customers.frequency.sum()) + int(customers.customer.size),
         "first_day": day_of(int(customers.first_day.min())).isoformat(),
-        "last_day": day_of(end_day).isoformat(),
+        "last_day": day_of(data.end_day).isoformat(),
     }
-    params = released(combined(purchases, spend, shop.currency), extent)
-    horizon_days = settings.horizon.total_seconds() / 86_400
-    thresholds = tier_thresholds(params, shop.purchases, customers, end_day, horizon_days)
-    repeats = float(customers.frequency.sum())
-    document = {
-        **params.to_json(time_unit.value, money_unit.value),
+
+
+def _statistics(
+    purchases: Fit, spend: Fit, data: FitData, units: tuple[str, str]
+) -> dict[str, object]:
+    """How sure the parameters are, in the units of time and money of the document."""
+    time_unit, money_unit = units
+    repeats = float(data.customers.frequency.sum())
+    return {
         "log_standard_errors": {
             "purchases": dict(purchases.log_standard_errors),
             "spend": dict(spend.log_standard_errors),
         },
         # Of densities: per unit of time for each repeat purchase, of money for each customer.
         "log_likelihood": {
-            "purchases": purchases.log_likelihood + repeats * log_unit(time_unit.value),
-            "spend": spend.log_likelihood
-            + spend.customers * log_unit(money_unit.value, shop.currency),
+            "purchases": purchases.log_likelihood + repeats * log_unit(time_unit),
+            "spend": spend.log_likelihood + spend.customers * log_unit(money_unit, data.currency),
         },
         "converged": True,
         "held": list(purchases.held),
         "iterations": {"purchases": purchases.iterations, "spend": spend.iterations},
         "spend_customers": spend.customers,
-        "tier_thresholds_minor": thresholds,
-        "tiers": _tiers(thresholds),
-        "left_out": dict(shop.left_out),
     }
-    if output is not None:
-        try:
-            output.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
-        except OSError as error:
-            raise Complaint(f"{output} cannot be written: {error.strerror}.") from error
-    if json:
-        print_json(document)
-    else:
-        _print(document, params, purchases, spend, shop, output)
+
+
+def _write(output: Path, document: dict[str, Any]) -> None:
+    try:
+        output.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
+    except OSError as error:
+        raise Complaint(f"{output} cannot be written: {error.strerror}.") from error
+
+
+def _publish(settings: Settings, params: ModelParams, *, quiet: bool) -> None:
+    asyncio.run(publish_parameters(settings, params))
+    if not quiet:
+        console().print(
+            f"Published {params.version} to {MODEL_PARAMS}: running workers change over now.",
+            soft_wrap=True,
+        )
 
 
 def tier_thresholds(
-    params: ModelParams,
-    purchases: PurchaseDays,
-    customers: Histories,
-    end_day: int,
-    horizon_days: float,
+    params: ModelParams, customers: Histories, trailing_minor: Floats, horizon_days: float
 ) -> dict[str, int]:
     """Thresholds in minor units that 5, 15 and 30 % of the customers are above.
 
     Of the `rolling` value: revenue of the trailing 365 days plus predicted value.
     """
-    trailing = purchases.between(end_day - _ROLLING_DAYS, end_day)
-    _, revenue = per_customer(trailing, customers.customer)
-    value = revenue + predict(params, customers, horizon_days).value_minor
+    value = trailing_minor + predict(params, customers, horizon_days).value_minor
     shares = 1.0 - np.array(list(_TIER_SHARES.values()))
     found = np.ceil(np.quantile(value, shares)).astype(int).tolist()
     return dict(zip(_TIER_SHARES, found, strict=True))
@@ -149,8 +210,7 @@ def _print(
     params: ModelParams,
     purchases: Fit,
     spend: Fit,
-    shop: ShopHistory,
-    output: Path | None,
+    data: FitData,
 ) -> None:
     out = console()
     extent = params.extent
@@ -186,11 +246,18 @@ def _print(
     )
     out.print(f"5, 15 and 30 % of the customers would be in the tiers {shares}:")
     out.print(f"  CLV_TIERS={document['tiers']}", soft_wrap=True)
-    for reason, count in shop.left_out.items():
-        out.print(f"Left out: {count:,} rows, {reason}.")
-    for bad in shop.first_bad:
+    for reason, count in data.left_out.items():
+        out.print(f"Left out: {count:,}, {reason}.")
+    for bad in data.first_bad:
         out.print(f"  line {bad.line}: {bad.detail}", markup=False)
-    if output is None:
-        out.print("Write the parameters to a file with --output, and name it in CLV_MODEL_PARAMS.")
-    else:
-        out.print(f"For workers: CLV_MODEL_PARAMS={output}", soft_wrap=True)
+
+
+def _print_next(output: Path | None, *, publish: bool) -> None:
+    """What to do with the parameters, where nothing is done yet."""
+    if output is not None:
+        console().print(f"For workers at their start: CLV_MODEL_PARAMS={output}", soft_wrap=True)
+    elif not publish:
+        console().print(
+            "Give them to running workers with --publish, or write them to a file with --output "
+            "and name it in CLV_MODEL_PARAMS."
+        )

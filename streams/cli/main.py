@@ -49,7 +49,7 @@ COMMANDS: Final = (
     Command("show", "show", "Show a customer's score, now or at another instant."),
     Command("top", "top", "Rank customers by value, or by value at risk."),
     Command("calendar", "calendar", "Tell who will fall on which day, if nobody buys."),
-    Command("fit", "fit", "Fit a model to a CSV of purchases."),
+    Command("fit", "fit", "Fit a model to purchases, and publish it to workers."),
     Command("evaluate", "evaluate", "Measure held-out accuracy on a CSV of purchases."),
     Command(
         "dead-letters", "dead_letters", "List or replay what could not be read.", commands=True

@@ -71,6 +71,7 @@ def what_if(
     state = found.states.get(key)
     if state is None:
         return None
+    policy = found.scored_by(policy)
     stored_state = decode(state)
     now_ms = found.reached_ms if settings.clock == "events" else time.time_ns() // 1_000_000
     at_ms = max(now_ms, stored_state.as_of_ms) if asked_ms is None else asked_ms

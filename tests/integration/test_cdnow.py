@@ -42,6 +42,7 @@ def test_silent_changes_are_those_of_a_daily_batch(tmp_path: Path) -> None:
         assert not extra, sorted(extra)[:5]
         assert len(found) == len(recomputed.falls), "nobody falls twice"
         the_outlook_goes_on(running, recomputed, last_day)
+        the_states_are_enough_to_fit_a_model(running)
         running.stop()
 
 
@@ -56,6 +57,16 @@ def silent(running: Job) -> list[Fall]:
                 customer = change["customer_id"]
                 found.append(Fall(kind, customer, change["from"], change["to"], day))
     return found
+
+
+def the_states_are_enough_to_fit_a_model(running: Job) -> None:
+    """`clv fit --from-kafka` finds what `clv fit` finds in the purchases themselves."""
+    sources = ("--from-kafka", "cdnow")
+    stored, listed = (json.loads(clv(running.env, "fit", one, "--json")) for one in sources)
+    for part in ("purchases", "spend", "tier_thresholds_minor"):
+        assert stored[part] == pytest.approx(listed[part], rel=1e-6)
+    for count in ("customers", "repeat_customers", "purchase_days"):
+        assert stored["extent"][count] == listed["extent"][count]
 
 
 def the_outlook_goes_on(running: Job, recomputed: DailyBatch, last_day: int) -> None:

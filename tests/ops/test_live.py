@@ -158,7 +158,7 @@ def live(prometheus, tmp_path_factory):
         for each in metrics:
             each.recovery_started()
             each.recovery_progress(0, 0, 100)
-            each.model("mbg-nbd+gamma-gamma", "cdnow-1997-09-30")
+            each.model(0, "mbg-nbd+gamma-gamma", "cdnow-1997-09-30")
         while not stop.wait(0.2):
             for each, partitions in zip(metrics, WORKERS, strict=True):
                 feed(each, partitions, rng)

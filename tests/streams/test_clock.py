@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from aiokafka.errors import KafkaError
 
+from models.parameters import CDNOW
+from models.releases import Released, Releases
 from streams import clock
 from streams.topics import CLOCK, INPUTS
 from streams.transport.lane import Lane
@@ -57,7 +59,12 @@ async def test_the_last_tick_of_a_replay_is_told_until_it_is_taken(
     monkeypatch.setattr(clock, "_newest_event_ms", lambda _app: 1_000)
     app: Any = SimpleNamespace(lanes={})
     settings: Any = SimpleNamespace(tick_interval_seconds=0.001, clock="events")
-    ticking = asyncio.create_task(clock.make_ticks(app, settings, SimpleNamespace()))  # type: ignore[arg-type]
+    metrics: Any = SimpleNamespace()
+    releases = Releases(CDNOW, "USD")
+    ticking = asyncio.create_task(clock.make_ticks(app, settings, metrics, releases))
+    await asyncio.sleep(0.1)
+    assert sent == [3, 3]  # and not again, once it was taken
+    releases.newest = Released(CDNOW, 1)  # but for other parameters, which take effect by a tick
     await asyncio.sleep(0.1)
     ticking.cancel()
-    assert sent == [3, 3]  # and not again, once it was taken
+    assert sent == [3, 3, 3]

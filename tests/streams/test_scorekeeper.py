@@ -17,6 +17,7 @@ from aiokafka.structs import TopicPartition
 from models.events import Decoder
 from models.judged_windows import WINDOW_MS, window_ends_ms
 from models.policy import Policy
+from models.releases import Releases
 from models.state import decode_summary
 from sinks.metrics import Metrics
 from sinks.record import Output
@@ -46,6 +47,7 @@ class Partition:
         self.offset = -1
         self.away = False
         self.applied: Mapping[str, int] = {}
+        self.releases = Releases(Policy().params, "EUR")
         self.metrics = Metrics(
             version="0",
             tiers=[name for name, _ in Policy().tiers],
@@ -53,6 +55,7 @@ class Partition:
         )
         self.shared = Shared(
             policy=Policy(),
+            releases=self.releases,
             decoder=Decoder("EUR", {}, 3_600_000),
             metrics=self.metrics,
             redis=sink,
@@ -149,7 +152,7 @@ async def test_a_batch_is_one_transaction_and_then_in_redis(
     batch = partition.batch(purchases=[purchase(0, ANN), purchase(1, stranger), rubbish])
     await partition.work(keeper, batch)
     await keeper.settled()
-    assert [one.key for one in partition.changelog] == [ANN.encode(), progress.KEY]
+    assert [one.key for one in partition.changelog] == [progress.KEY, ANN.encode()]
     assert [one.key for one in partition.outputs[PURCHASES]] == [stranger.encode()]
     assert len(partition.outputs[DEAD_LETTERS]) == 1
     with redis.Redis.from_url(redis_url) as reader:

@@ -2,14 +2,18 @@
 
 import asyncio
 import json
+import time
 
 import msgspec
 import pytest
 
 from models.events import Event, Kind
+from models.parameters import CDNOW
+from models.releases import Releases
 from models.state import State, encode
 from streams import kafka, progress, topics
 from streams.progress import Progress
+from streams.reading import read_to_end
 from tests.streams.test_lookups import score
 
 pytestmark = pytest.mark.kafka
@@ -166,3 +170,37 @@ def test_dead_letters(clv, named_settings):
     assert json.loads(again.out) == {"replayed": 0, "truncated": 1}
     wrong = clv("dead-letters", "list", "--reason", "bad_luck", **place)
     assert (wrong.status, wrong.err.count("\n")) == (1, 1)
+
+
+def test_parameters_are_the_newest_whatever_the_clocks_say(clv, named_settings, tmp_path):
+    """Somebody whose clock was an hour ahead has published before."""
+    place = {"kafka_bootstrap": named_settings.kafka_bootstrap, "currency": "USD"}
+    assert clv("topics", "apply", **place).status == 0
+    ahead_ms = time.time_ns() // 1_000_000 + 3_600_000
+
+    async def publish_ahead():
+        async with kafka.producer(named_settings) as producer:
+            value = json.dumps(CDNOW.to_json()).encode()
+            await producer.send_and_wait(
+                topics.MODEL_PARAMS, value, key=b"mbg-nbd", timestamp_ms=ahead_ms
+            )
+
+    asyncio.run(publish_ahead())
+    file = tmp_path / "params.json"
+    fitted = clv("fit", "cdnow", "--publish", "--output", file, **place)
+    assert fitted.status == 0
+    version = json.loads(file.read_text())["version"]
+    assert f"Published {version} to clv.model-params" in fitted.out
+    assert clv("fit", "--parameters", file, "--publish", **place).status == 0
+
+    async def read_all():
+        found = []
+        async for records in read_to_end(named_settings, topics.MODEL_PARAMS, 1):
+            found += records
+        return found
+
+    releases = Releases(CDNOW, "USD")
+    for record in asyncio.run(read_all()):
+        releases.take(record.value, record.timestamp)
+    assert (releases.newest.params.version, releases.newest.at_ms) == (version, ahead_ms + 2)
+    assert releases.newest.params.extent["customers"] == 2357
