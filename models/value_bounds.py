@@ -132,8 +132,8 @@ def _ratios(params: ModelParams, x: float, ages: Floats, horizon_days: float) ->
     # The curves in V/(V + scale), whose log odds are ln(V/scale).
     logit = np.linspace(centre.min() - _BELOW, centre.max() + _ABOVE, _VALUES)
     levels = np.linspace(-_LOGIT_MAX, _LOGIT_MAX, _LEVELS)
-    n = np.flatnonzero(chances.max(axis=0) > _CHANCE_MIN)
-    chances, n = chances[:, n], n + 1.0
+    kept = np.flatnonzero(chances.max(axis=0) > _CHANCE_MIN)
+    chances, n = chances[:, kept], kept + 1.0
     within = betainc(params.p * n, shape, 1 / (1 + np.exp(-logit))[:, None])
     curves = np.clip(chances @ within.T, 1e-15, 1 - 1e-15)
     rows = []
