@@ -38,6 +38,8 @@ class ShopHistory:
     """Orders that became one purchase with another of their customer and day."""
     free: int = 0
     """Orders of no value among those that are in `purchases`."""
+    index: dict[str, int] = field(default_factory=dict)
+    """The number that each customer has in `purchases`, by customer id."""
 
     @property
     def first_day(self) -> int:
@@ -158,4 +160,5 @@ class _Reading:
             first_bad=self.bad,
             same_day=int(np.count_nonzero(kept)) - purchases.customer.size,
             free=int(np.count_nonzero(amount[kept] == 0)),
+            index=self._index,
         )

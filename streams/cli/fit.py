@@ -1,5 +1,6 @@
 """`clv fit FILE`: a model fitted to a CSV of transactions."""
 
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -14,6 +15,8 @@ from models.evaluation import predict
 from models.fitting import Fit, TooThin, combined, fit_purchases, fit_spend
 from models.histories import Histories, PurchaseDays, histories, per_customer
 from models.parameters import ModelParams, log_unit, released
+from streams.cli.fit_engagements import document as offset_document
+from streams.cli.fit_engagements import fit_offset, print_offset
 from streams.cli.output import AsJson, amount, console, print_json
 from streams.complaint import Complaint
 from streams.settings import Settings
@@ -59,6 +62,12 @@ def fit(
     ] = None,
     time_unit: Annotated[TimeUnit, typer.Option(help="Of the JSON's times.")] = TimeUnit.DAY,
     money_unit: Annotated[MoneyUnit, typer.Option(help="Of the JSON's v.")] = MoneyUnit.MINOR,
+    engagements: Annotated[
+        Path | None,
+        typer.Option(
+            help="Engagements, a CSV or JSON lines: fit what they say of who will buy, too."
+        ),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write the JSON to this file as well.")
     ] = None,
@@ -85,7 +94,12 @@ def fit(
         "first_day": day_of(int(customers.first_day.min())).isoformat(),
         "last_day": day_of(end_day).isoformat(),
     }
-    params = released(combined(purchases, spend, shop.currency), extent)
+    params = combined(purchases, spend, shop.currency)
+    engagement = None
+    if engagements is not None:
+        engagement = fit_offset(engagements, shop, model.value, end_day, spend, settings)
+        params = replace(params, engagement=engagement.fit.offset)
+    params = released(params, extent)
     horizon_days = settings.horizon.total_seconds() / 86_400
     thresholds = tier_thresholds(params, shop.purchases, customers, end_day, horizon_days)
     repeats = float(customers.frequency.sum())
@@ -109,6 +123,8 @@ def fit(
         "tiers": _tiers(thresholds),
         "left_out": dict(shop.left_out),
     }
+    if engagement is not None:
+        document["engagement_fit"] = offset_document(engagement)
     if output is not None:
         try:
             output.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
@@ -116,8 +132,10 @@ def fit(
             raise Complaint(f"{output} cannot be written: {error.strerror}.") from error
     if json:
         print_json(document)
-    else:
-        _print(document, params, purchases, spend, shop, output)
+        return
+    if engagement is not None:
+        print_offset(engagement, horizon_days, console())
+    _print(document, params, purchases, spend, shop, output)
 
 
 def tier_thresholds(
