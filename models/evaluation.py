@@ -127,11 +127,26 @@ def evaluate(
     )
 
 
-def predict(params: ModelParams, customers: Histories, horizon_days: float) -> Prediction:
-    """What a model says of each customer for the days to come."""
+def predict(
+    params: ModelParams,
+    customers: Histories,
+    horizon_days: float,
+    engaged: Floats | None = None,
+) -> Prediction:
+    """What a model says of each customer for the days to come.
+
+    Args:
+        params: the model.
+        customers: (n,) histories.
+        horizon_days: days to come.
+        engaged: (n,) decayed numbers of engagements, for parameters with an offset; None where
+            they are not known, and the purchases alone decide.
+    """
     forecast = forecast_for(params)(
         params, customers.frequency, customers.recency, customers.age, horizon_days
     )
+    if params.engagement is not None and engaged is not None:
+        forecast = params.engagement.shifted(forecast, engaged)
     # A repeat customer of free orders only is no sign of free orders to come: Gamma-Gamma has
     # no such customers, and leaves them at the population's mean.
     known = np.where(customers.monetary_value > 0, customers.frequency, 0.0)

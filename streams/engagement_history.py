@@ -61,7 +61,14 @@ def load_engagements(file: Path, index: Mapping[str, int], settings: Settings) -
         raise Complaint(
             f"{file} cannot be read: {error.strerror}; give a CSV of engagements, or JSON lines."
         ) from error
-    return reading.history(Days(settings.timezone))
+    history = reading.history(Days(settings.timezone))
+    if history.first_bad and not history.engagements.day.size:
+        first = history.first_bad[0]
+        raise Complaint(
+            f"{file} holds no engagement of a known customer that could be read "
+            f"(line {first.line}: {first.detail})."
+        )
+    return history
 
 
 def _rows(text: TextIO, settings: Settings) -> Iterator[Engaged | BadRow | None]:
@@ -112,7 +119,7 @@ class _Reading:
                 self._left_out["no engagement"] += 1
                 continue
             if isinstance(row, BadRow):
-                self._left_out[row.reason] += 1
+                self._left_out[str(row.reason)] += 1
                 if len(self._bad) < _NAMED_MAX:
                     self._bad.append(row)
                 continue

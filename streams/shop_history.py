@@ -121,7 +121,7 @@ class _Reading:
         for row in rows:
             self.rows += 1
             if isinstance(row, BadRow):
-                self.left_out[row.reason] += 1
+                self.left_out[str(row.reason)] += 1
                 if len(self.bad) < _NAMED_MAX:
                     self.bad.append(row)
                 continue

@@ -15,8 +15,9 @@ from models.evaluation import predict
 from models.fitting import Fit, TooThin, combined, fit_purchases, fit_spend
 from models.histories import Histories, PurchaseDays, histories, per_customer
 from models.parameters import ModelParams, log_unit, released
+from models.summaries import Floats
 from streams.cli.fit_engagements import document as offset_document
-from streams.cli.fit_engagements import fit_offset, print_offset
+from streams.cli.fit_engagements import engaged_at, fit_offset, print_offset
 from streams.cli.output import AsJson, amount, console, print_json
 from streams.complaint import Complaint
 from streams.settings import Settings
@@ -101,7 +102,8 @@ def fit(
         params = replace(params, engagement=engagement.fit.offset)
     params = released(params, extent)
     horizon_days = settings.horizon.total_seconds() / 86_400
-    thresholds = tier_thresholds(params, shop.purchases, customers, end_day, horizon_days)
+    seen = None if engagement is None else engaged_at(engagement, customers, end_day)
+    thresholds = tier_thresholds(params, shop.purchases, customers, end_day, horizon_days, seen)
     repeats = float(customers.frequency.sum())
     document = {
         **params.to_json(time_unit.value, money_unit.value),
@@ -144,6 +146,7 @@ def tier_thresholds(
     customers: Histories,
     end_day: int,
     horizon_days: float,
+    engaged: Floats | None = None,
 ) -> dict[str, int]:
     """Thresholds in minor units that 5, 15 and 30 % of the customers are above.
 
@@ -151,7 +154,7 @@ def tier_thresholds(
     """
     trailing = purchases.between(end_day - _ROLLING_DAYS, end_day)
     _, revenue = per_customer(trailing, customers.customer)
-    value = revenue + predict(params, customers, horizon_days).value_minor
+    value = revenue + predict(params, customers, horizon_days, engaged).value_minor
     shares = 1.0 - np.array(list(_TIER_SHARES.values()))
     found = np.ceil(np.quantile(value, shares)).astype(int).tolist()
     return dict(zip(_TIER_SHARES, found, strict=True))

@@ -8,8 +8,10 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from models.engagement_fit import EngagementFit, fit_engagement
+from models.engagement_fit import EngagementFit, engaged, fit_engagement
 from models.fitting import Fit, TooThin
+from models.histories import Histories
+from models.summaries import Floats
 from streams.complaint import Complaint
 from streams.engagement_history import EngagementHistory, load_engagements
 from streams.settings import Settings
@@ -59,8 +61,13 @@ def fit_offset(
     try:
         found = fit_engagement(model, shop.purchases, history.engagements, end_day, held_out, spend)
     except TooThin as error:
-        raise Complaint(f"{file}: {error}.") from error
+        raise Complaint(f"{file}: engagement cannot be fitted: {error}.") from error
     return FittedEngagement(found, history)
+
+
+def engaged_at(fitted: FittedEngagement, customers: Histories, end_day: int) -> Floats:
+    """(n,) decayed numbers of engagements of customers at the end of a day."""
+    return engaged(fitted.history.engagements, customers, end_day, fitted.fit.half_life_days)
 
 
 def document(fitted: FittedEngagement) -> dict[str, Any]:
@@ -101,7 +108,7 @@ def print_offset(fitted: FittedEngagement, horizon_days: float, to: Console) -> 
             f"{horizon_days:.0f}."
         )
     for reason, count in fitted.history.left_out.items():
-        to.print(f"Left out: {count:,} engagements, {reason}.")
+        to.print(f"Left out of the engagements: {count:,}, {reason}.")
     for bad in fitted.history.first_bad:
         to.print(f"  line {bad.line}: {bad.detail}", markup=False)
 
