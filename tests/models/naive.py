@@ -92,9 +92,9 @@ class Naive:
         )
         if params.engagement is not None:
             # Log odds, as they are written; right after the last purchase only what was by then.
-            of = [self.engaged(t, n == len(instants)) for n, t in enumerate(ages.tolist())]
+            of = np.append(self.engaged(instants), self.engaged([last], self.date_number(last)))
             shifted = logit(active) + params.engagement.intercept
-            shifted += params.engagement.slope * np.log(1.0 + np.array(of))
+            shifted += params.engagement.slope * np.log(1.0 + of)
             active, before = expit(shifted), active
             expected = expected * active / before
         predicted = expected * order
@@ -103,15 +103,14 @@ class Naive:
             for s, p, a in zip(steady, predicted.tolist(), active.tolist(), strict=False)
         ]
 
-    def engaged(self, at_ms: int, at_purchase: bool) -> float:
-        """Engagements by the day, each worth half after each half-life."""
+    def engaged(self, instants: list[int], until: int = 10**9) -> np.ndarray:
+        """Engagements until a day, each worth half after each half-life."""
         numbers = [(self.date_number(e.at_ms), e.kind) for e in self.events]
         newest = max(number for number, _ in numbers)
-        total = 0.0
+        total = np.zeros(len(instants))
         for number, kind in numbers:
-            later = at_purchase and number > self.date_number(at_ms)
-            if kind == ENGAGEMENT and number > newest - BUCKET_DAYS and not later:
-                ago = (at_ms - self.begins_ms(number)) / DAY_MS
+            if kind == ENGAGEMENT and newest - BUCKET_DAYS < number <= until:
+                ago = (np.array(instants) - self.begins_ms(number)) / DAY_MS
                 total += 0.5 ** (ago / self.policy.params.engagement.half_life_days)
         return total
 
