@@ -258,10 +258,11 @@ class _Announcement:
 
     def _as_stored(self, rows: Indices) -> Figures:
         """Figures at the rows' instants of the facts as they are stored, before the batch."""
-        facts = FactRows()
+        params = self._rules.policy.params
+        facts = FactRows(engagements=params.engagement is not None)
         for row in rows.tolist():
             data = self._batch.read(self._batch.who[row].key)
             assert data is not None, "the customer was stored"
             facts.add(decode(data))
-        before = Valuation(self._rules, facts.columns(self._rules.policy.params))
+        before = Valuation(self._rules, facts.columns(params))
         return before.figures(np.arange(rows.size), self._looks.rows.at_ms[rows])

@@ -98,8 +98,10 @@ class Batch:
         events: the event of each row; None for a look.
     """
 
-    __slots__ = ("_numbers", "change_over", "customers", "events", "facts", "now_ms", "read",
-                 "rules", "who")  # fmt: skip
+    __slots__ = (
+        *("_engaging", "_numbers", "change_over", "customers", "events", "facts", "now_ms"),
+        *("read", "rules", "who"),
+    )
 
     def __init__(
         self, rules: Rules, read: Read, now_ms: int, change_over: ChangeOver | None = None
@@ -108,7 +110,11 @@ class Batch:
         self.now_ms = now_ms
         self.read = read
         self.change_over = change_over
-        self.facts = FactRows()
+        # Whether an engagement changes what is valued, also by the rules before a change-over.
+        self._engaging = rules.policy.params.engagement is not None or (
+            change_over is not None and change_over.earlier.params.engagement is not None
+        )
+        self.facts = FactRows(engagements=self._engaging)
         self.customers: dict[bytes, Customer] = {}
         self.who: list[Customer] = []
         self.events: list[Event | None] = []
@@ -141,12 +147,13 @@ class Batch:
         before_ms = customer.as_of_ms
         as_of_ms = max(now_ms, at_ms, before_ms)
         silent = customer.fact_row
-        engagement = event.kind == _ENGAGEMENT
+        same = event.kind == _ENGAGEMENT and not self._engaging
         if silent == NONE:
-            # The facts of the silence are those before the event. An engagement adds nothing to
-            # what is valued, so one row serves before and after it; but it may be what makes the
-            # state forget a day that still counted while the customer was silent.
-            if engagement:
+            # The facts of the silence are those before the event. Unless there is an offset, an
+            # engagement adds nothing to what is valued, so one row serves before and after it;
+            # but it may be what makes the state forget a day that still counted while the
+            # customer was silent.
+            if same:
                 customer.fact_row = self.facts.add(state)
                 silent = customer.fact_row if before_ms else NONE
             elif 0 < state.deadline_s * MS_PER_S <= as_of_ms:
@@ -157,7 +164,7 @@ class Batch:
             return outcome
         state.revision += 1
         self.now_ms = now_ms
-        if not engagement:
+        if not same:
             customer.fact_row = self.facts.add(state)
         self._add(customer, event, as_of_ms, silent if before_ms < as_of_ms else NONE)
         return outcome

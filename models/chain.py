@@ -63,7 +63,8 @@ class Looks:
         self.rows = rows = batch.rows()
         count = rows.at_ms.size
         before = np.flatnonzero(rows.silent != NONE)
-        # A look or an engagement leaves the facts as they are: its figures are the silence's.
+        # A look leaves the facts as they are, an engagement without an offset does too: the
+        # figures are the silence's.
         apart = before[rows.silent[before] != rows.facts[before]]
         at_end = np.full(count, NONE)
         at_end[before] = before

@@ -13,6 +13,8 @@ from models.parameters import ModelParams
 from models.purchases import MODELS, forecast_for, model_for
 from models.rivals import past_rate, recency
 from models.summaries import Floats
+from models.value_bounds import value_bounds
+from models.value_coverage import randomised_coverage
 
 _DAYS_PER_WEEK = 7
 _INTERVAL = (0.025, 0.975)
@@ -42,6 +44,8 @@ class Evaluation:
     purchase_fits: Mapping[str, Fit]
     spend_fit: Fit
     params: Mapping[str, ModelParams]
+    value_coverage: Mapping[str, float]
+    """Share of the holdout's values within the 80 % intervals; see `randomised_coverage`."""
     not_fitted: Mapping[str, str]
     """Models that the data are too thin for, with the sentence that says why."""
     customers: Histories
@@ -110,6 +114,10 @@ def evaluate(
         purchase_fits=fits,
         spend_fit=spend,
         params=params,
+        value_coverage={
+            model: _coverage(params[model], customers, said[model], outcome, holdout_days)
+            for model in fits
+        },
         not_fitted=not_fitted,
         customers=customers,
         outcome=outcome,
@@ -119,11 +127,26 @@ def evaluate(
     )
 
 
-def predict(params: ModelParams, customers: Histories, horizon_days: float) -> Prediction:
-    """What a model says of each customer for the days to come."""
+def predict(
+    params: ModelParams,
+    customers: Histories,
+    horizon_days: float,
+    engaged: Floats | None = None,
+) -> Prediction:
+    """What a model says of each customer for the days to come.
+
+    Args:
+        params: the model.
+        customers: (n,) histories.
+        horizon_days: days to come.
+        engaged: (n,) decayed numbers of engagements, for parameters with an offset; None where
+            they are not known, and the purchases alone decide.
+    """
     forecast = forecast_for(params)(
         params, customers.frequency, customers.recency, customers.age, horizon_days
     )
+    if params.engagement is not None and engaged is not None:
+        forecast = params.engagement.shifted(forecast, engaged)
     # A repeat customer of free orders only is no sign of free orders to come: Gamma-Gamma has
     # no such customers, and leaves them at the population's mean.
     known = np.where(customers.monetary_value > 0, customers.frequency, 0.0)
@@ -159,6 +182,19 @@ def weekly_repeats(params: ModelParams, customers: Histories, weeks: int, start_
         [float(model.expected_purchases(params, 0, 0, 0, float(t))[0]) for t in horizons.tolist()]
     )
     return np.diff(curve[which].reshape(waits.shape) @ count)
+
+
+def _coverage(
+    params: ModelParams,
+    customers: Histories,
+    said: Prediction,
+    happened: Outcome,
+    horizon_days: float,
+) -> float:
+    interval = value_bounds(params, horizon_days).interval(
+        customers.frequency, customers.age, said.active, said.value_minor
+    )
+    return float(randomised_coverage(interval, said.active, happened.value_minor).mean())
 
 
 def _score(

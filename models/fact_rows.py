@@ -35,6 +35,7 @@ class FactColumns:
         order_value: expected value of an order, minor units.
         historic_minor: lifetime revenue net of refunds, minor units.
         buckets: net revenue by day.
+        engagements: numbers by day, in place of revenue; None where nobody asks for them.
     """
 
     bought: NDArray[np.bool_]
@@ -46,14 +47,20 @@ class FactColumns:
     order_value: Floats
     historic_minor: Int64s
     buckets: "NetBuckets"
+    engagements: "NetBuckets | None" = None
 
 
 class FactRows:
-    """Collects rows one by one, cheaply: facts may change afterwards, a row does not."""
+    """Collects rows one by one, cheaply: facts may change afterwards, a row does not.
 
-    __slots__ = ("_gaps", "_last_days", "_net_minor", "_numbers", "_sizes")
+    Args:
+        engagements: whether to collect engagements as well, for parameters with an offset.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_engagements", "_gaps", "_last_days", "_net_minor", "_numbers", "_sizes")
+
+    def __init__(self, *, engagements: bool = False) -> None:
+        self._engagements = _EngagementRows() if engagements else None
         self._numbers: list[int] = []
         self._sizes: list[int] = []
         self._last_days: list[int] = []
@@ -81,6 +88,8 @@ class FactRows:
             self._gaps += facts.purchase_gaps
             self._gaps.append(0)
             self._net_minor += net_minor
+        if self._engagements is not None:
+            self._engagements.add(facts)
         return len(sizes) - 1
 
     def columns(self, params: ModelParams) -> FactColumns:
@@ -101,7 +110,32 @@ class FactRows:
             ),
             historic_minor=historic_minor,
             buckets=NetBuckets.of(self._sizes, self._last_days, self._gaps, self._net_minor),
+            engagements=None if self._engagements is None else self._engagements.buckets(),
         )
+
+
+class _EngagementRows:
+    """Collects the engagements of rows, in the same order."""
+
+    __slots__ = ("_counts", "_gaps", "_last_days", "_sizes")
+
+    def __init__(self) -> None:
+        self._sizes: list[int] = []
+        self._last_days: list[int] = []
+        self._gaps: list[int] = []
+        self._counts: list[int] = []
+
+    def add(self, facts: Facts) -> None:
+        counts = facts.engagement_day_counts
+        self._sizes.append(len(counts))
+        self._last_days.append(facts.engagement_last_day)
+        if counts:
+            self._gaps += facts.engagement_gaps
+            self._gaps.append(0)
+            self._counts += counts
+
+    def buckets(self) -> "NetBuckets":
+        return NetBuckets.of(self._sizes, self._last_days, self._gaps, self._counts)
 
 
 @dataclass(frozen=True)

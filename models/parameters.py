@@ -3,10 +3,11 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from math import isfinite, log
 from typing import Any
 
+from models.engagement import EngagementOffset
 from models.money import minor_digits
 
 SCHEMA = 1
@@ -31,7 +32,9 @@ _SUMMED = (
     "purchases",
     "spend",
     "extent",
+    "engagement",
 )
+_OFFSET = ("half_life_days", "intercept", "slope")
 # These are times: they scale with the unit of time.
 _TIMES = frozenset({"alpha", "beta"})
 
@@ -65,6 +68,8 @@ class ModelParams:
     v: float
     """Minor units of `currency`."""
     currency: str
+    engagement: EngagementOffset | None = None
+    """What engagement adds; None: it is not asked."""
     version: str = "unversioned"
     extent: Mapping[str, Any] = field(default_factory=dict, compare=False)
     """What the model was fitted to: customers, purchases, first and last day."""
@@ -84,6 +89,12 @@ class ModelParams:
                 raise InvalidParameters(f"{name} of {self.model} must be above 0, not {value}")
         if self.q <= 1:
             raise InvalidParameters(f"q must be above 1, not {self.q}: the mean would be infinite")
+        if self.engagement is not None and self.model == "pareto-nbd":
+            # What a customer who buys is expected to buy may rise in silence there.
+            raise InvalidParameters(
+                "engagement has no offset in pareto-nbd, where the predicted value could rise in "
+                "silence: fit mbg-nbd or bg-nbd"
+            )
 
     @property
     def name(self) -> str:
@@ -116,6 +127,8 @@ class ModelParams:
             "spend": spend,
             "extent": dict(self.extent),
         }
+        if self.engagement is not None:
+            document["engagement"] = asdict(self.engagement)
         return {**document, "checksum": checksum(document)}
 
     @classmethod
@@ -124,8 +137,8 @@ class ModelParams:
 
         Args:
             document: `model`, `purchases`, `spend`, `currency`, `time_unit` (`day`, `week`) and
-                `money_unit` (`minor`, `major`); `version`, `extent` and `checksum` may be left
-                out.
+                `money_unit` (`minor`, `major`); `version`, `extent`, `engagement` and `checksum`
+                may be left out.
 
         Raises:
             InvalidParameters: something missing, of another type, or out of range.
@@ -158,12 +171,24 @@ class ModelParams:
             values[name] *= _DAYS_IN[time_unit]
         values["v"] *= _minor_in(money_unit, currency)
         return cls(
+            engagement=_offset(document.get("engagement")),
             model=model,
             currency=currency,
             version=str(document.get("version", "unversioned")),
             extent=dict(document.get("extent", {})),
             **values,
         )
+
+
+def _offset(source: object) -> EngagementOffset | None:
+    if source is None:
+        return None
+    try:
+        return EngagementOffset(**_numbers(source, _OFFSET, "engagement"))
+    except InvalidParameters:
+        raise
+    except ValueError as error:
+        raise InvalidParameters(f"engagement.{error}") from None
 
 
 def checksum(document: Mapping[str, Any]) -> str:

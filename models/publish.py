@@ -17,6 +17,7 @@ from models.score import SCHEMA, Score, Window, Windows, encode_all
 from models.state import State
 from models.times import MS_MAX, MS_PER_DAY, MS_PER_S, rfc3339
 from models.valuation import Figures, Valuation
+from models.value_bounds import value_bounds
 from models.windows import WindowRows
 
 PROBABILITY_DIGITS: Final = 6
@@ -70,6 +71,9 @@ def publication(
     states = [customer.state for customer in customers]
     historic = facts.historic_minor[rows]
     predicted = floored(figures.predicted)
+    interval = value_bounds(policy.params, policy.horizon_days).interval(
+        facts.frequency[rows], figures.age_days, figures.p_active, figures.predicted
+    )
     told = Publication(
         [],
         (historic + predicted).tolist(),
@@ -95,6 +99,8 @@ def publication(
         floored(facts.order_value[rows]).tolist(),
         told.historic_minor,
         told.predicted_minor,
+        floored(interval.low).tolist(),
+        floored(interval.high).tolist(),
         told.total_minor,
         floored(figures.tier_value).tolist(),
         told.at_risk_minor,

@@ -52,6 +52,10 @@ class Score(msgspec.Struct, frozen=True, gc=False):
         expected_order_value_minor: of the next order.
         historic_clv_minor: lifetime revenue net of refunds.
         predicted_clv_minor: expected value of the purchases within the horizon, discounted.
+        predicted_clv_low_minor: nine cases in ten will be this or more: the lower end of the
+            central 80 % interval of that value; 0 without a purchase.
+        predicted_clv_high_minor: nine cases in ten will be this or less: the upper end; 0 where
+            no purchase at all is as likely as that, so it may be below the expected value.
         total_clv_minor: historic and predicted.
         tier_value_minor: what the tier follows.
         value_at_risk_minor: predicted value that silence has put at stake.
@@ -86,6 +90,8 @@ class Score(msgspec.Struct, frozen=True, gc=False):
     expected_order_value_minor: int
     historic_clv_minor: int
     predicted_clv_minor: int
+    predicted_clv_low_minor: int
+    predicted_clv_high_minor: int
     total_clv_minor: int
     tier_value_minor: int
     value_at_risk_minor: int

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.churn import activity_decline, value_at_risk
+from models.engaged import Engaged
 from models.fact_rows import FactColumns, Int64s
 from models.ladder import Floats, Indices
 from models.purchases import model_for
@@ -51,6 +52,7 @@ class Valuation:
         self._params = policy.params
         self._model = model_for(policy.params)
         self._forecast = self._model.forecast
+        self._offset = policy.params.engagement
 
     @cached_property
     def at_purchase(self) -> Forecast:
@@ -65,7 +67,10 @@ class Valuation:
         recency[1:] = facts.recency_days[others]
         at = np.zeros(facts.frequency.size, dtype=np.intp)
         at[others] = np.arange(1, others.size + 1)
-        return Forecast._make(column[at] for column in self._at_age(frequency, recency, recency))
+        found = Forecast._make(column[at] for column in self._at_age(frequency, recency, recency))
+        if self._offset is None:
+            return found
+        return self._offset.shifted(found, self._engaged.at_purchase)
 
     @cached_property
     def predicted_at_purchase(self) -> Floats:
@@ -88,7 +93,9 @@ class Valuation:
         """(k,) forecasts of rows at instants not before their last purchases."""
         facts = self.facts
         age = (at_ms - facts.first_ms[rows]) / MS_PER_DAY
-        return self._at_age(facts.frequency[rows], facts.recency_days[rows], age)
+        return self._shifted(
+            self._at_age(facts.frequency[rows], facts.recency_days[rows], age), rows, at_ms
+        )
 
     def predicted(self, rows: Indices, at_ms: Floats | Int64s) -> Floats:
         """(k,) predicted value of rows with a purchase, minor units; falls strictly in time."""
@@ -104,13 +111,16 @@ class Valuation:
         """
         facts = self.facts
         age = (at_ms - facts.first_ms[rows]) / MS_PER_DAY
-        return self._model.p_active(
+        chance = self._model.p_active(
             self._params,
             facts.frequency[rows],
             facts.recency_days[rows],
             age,
             self.rules.policy.horizon_days if horizon_days is None else horizon_days,
         )
+        if self._offset is None:
+            return chance
+        return self._offset.shifted_chance(chance, self._engaged.at(rows, at_ms))
 
     def steady(self, rows: Indices, at_ms: Int64s) -> Int64s:
         """(k,) the part of the tier value that is not predicted, minor units."""
@@ -126,7 +136,9 @@ class Valuation:
         bought = facts.bought[rows]
         # Without a purchase there is no age: any valid one will do.
         age = np.where(bought, (at_ms - facts.first_ms[rows]) / MS_PER_DAY, 0.0)
-        forecast = self._at_age(facts.frequency[rows], facts.recency_days[rows], age)
+        forecast = self._shifted(
+            self._at_age(facts.frequency[rows], facts.recency_days[rows], age), rows, at_ms
+        )
         predicted = np.where(bought, forecast.expected_purchases * facts.order_value[rows], 0.0)
         decline = activity_decline(forecast.p_active, self.at_purchase.p_active[rows])
         buckets = facts.buckets
@@ -147,6 +159,19 @@ class Valuation:
             decline=np.where(bought, decline, 0.0),
             at_risk=np.where(bought, value_at_risk(predicted, self.predicted_at_purchase[rows]), 0),
         )
+
+    @cached_property
+    def _engaged(self) -> Engaged:
+        assert self._offset is not None, "nobody asks for it otherwise"
+        return Engaged.of(self.facts, self.rules.days, self._offset.half_life_days)
+
+    def _shifted(
+        self, forecast: Forecast, rows: Indices | Int64s, at_ms: Floats | Int64s
+    ) -> Forecast:
+        """The forecasts with what engagement says."""
+        if self._offset is None:
+            return forecast
+        return self._offset.shifted(forecast, self._engaged.at(rows, at_ms))
 
     def _at_age(self, frequency: Floats, recency_days: Floats, age_days: Floats) -> Forecast:
         policy = self.rules.policy

@@ -7,6 +7,8 @@ ratio, over three axes, serve all customers; the chance of a purchase and the me
 score itself. `models.value_distribution` is the exact form that the table is made of.
 """
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betainc
@@ -14,29 +16,29 @@ from scipy.special import betainc
 from models.parameters import ModelParams
 from models.purchases import forecast_for
 from models.summaries import Floats
-from models.value_distribution import Interval, purchase_chances
+from models.value_distribution import Interval, count_bound, purchase_chances
 
-_FREQUENCIES = np.array([0, 1, 2, 3, 4, 6, 8, 11, 15, 21, 30, 45, 70, 120.0])
-"""Beyond the last the ratio hardly changes any more, and the last one holds."""
+_FREQUENCIES = np.array([0, 1, 2, 3, 4, 6, 8, 11, 15, 21, 30, 45, 70, 120, 210, 360, 600.0])
+"""Beyond the last one its ratios hold: a little too wide."""
 _AGES = 14
 _AGE_DAYS_MAX = 7305.0
 _LEVELS = 41
 _LOGIT_MAX = 8.0
-_VALUES = 96
-_COUNT_MAX = 400
+_VALUES = 160
+# How far below the least and above the largest mean the curves are looked at, in logarithms.
+_BELOW, _ABOVE = 9.0, 6.0
+# Numbers of purchases that are rarer than that move no quantile.
+_CHANCE_MIN = 1e-9
 
 
 class ValueBounds:
     """Central intervals of predicted values, for one model and horizon.
 
-    Making one takes about a second; each customer then costs some look-ups.
+    Making one takes half a second; each customer then costs some look-ups.
 
     Args:
-        params: MBG/NBD or BG/NBD with Gamma-Gamma.
+        params: of purchases and of order value.
         horizon_days: days that the value is predicted for, > 0.
-
-    Raises:
-        InvalidParameters: a model whose number of purchases has no closed form.
     """
 
     def __init__(self, params: ModelParams, horizon_days: float) -> None:
@@ -45,7 +47,10 @@ class ValueBounds:
             np.log(params.alpha), np.log(params.alpha + _AGE_DAYS_MAX), _AGES
         )
         ages = np.maximum(np.exp(self._log_since) - params.alpha, 0.0)
-        self._table = np.stack([_ratios(params, x, ages, horizon_days) for x in _FREQUENCIES])
+        self._table = np.stack(
+            # Nobody has more purchase days than days.
+            [_ratios(params, x, np.maximum(ages, x), horizon_days) for x in _FREQUENCIES.tolist()]
+        )
 
     def interval(
         self,
@@ -94,6 +99,12 @@ class ValueBounds:
         return Interval(*bounds)
 
 
+@lru_cache(maxsize=8)
+def value_bounds(params: ModelParams, horizon_days: float) -> ValueBounds:
+    """The bounds of a model and horizon, made at the first call."""
+    return ValueBounds(params, horizon_days)
+
+
 def _place(level: Floats) -> tuple[NDArray[np.intp], Floats]:
     inside = np.clip(level, 1e-4, 1 - 1e-4)
     at = (np.log(inside / (1 - inside)) + _LOGIT_MAX) * ((_LEVELS - 1) / (2 * _LOGIT_MAX))
@@ -111,19 +122,22 @@ def _ratios(params: ModelParams, x: float, ages: Floats, horizon_days: float) ->
     """(ages, levels) logs of quantiles of value over mean, of customers who buy."""
     frequency = np.full_like(ages, x)
     # Just seen: whether the customer is there is no question, and drops out below anyway.
-    chances = purchase_chances(params, frequency, ages, ages, horizon_days, _COUNT_MAX)[:, 1:]
+    most = int(count_bound(params, frequency, ages, horizon_days).max())
+    chances = purchase_chances(params, frequency, ages, ages, horizon_days, most)[:, 1:]
     _, active, expected = forecast_for(params)(params, frequency, ages, ages, horizon_days)
     chances /= active[:, None]
     shape = params.q + params.p * x
     mean = expected / active * params.p / (shape - 1)
-    # The curve in V/(V + scale), dense where the mean and the quantiles are.
-    logit = np.linspace(-12.0, 12.0, _VALUES)
+    centre = np.log(mean)
+    # The curves in V/(V + scale), whose log odds are ln(V/scale).
+    logit = np.linspace(centre.min() - _BELOW, centre.max() + _ABOVE, _VALUES)
     levels = np.linspace(-_LOGIT_MAX, _LOGIT_MAX, _LEVELS)
-    n = np.arange(1.0, _COUNT_MAX + 1)
+    kept = np.flatnonzero(chances.max(axis=0) > _CHANCE_MIN)
+    chances, n = chances[:, kept], kept + 1.0
     within = betainc(params.p * n, shape, 1 / (1 + np.exp(-logit))[:, None])
     curves = np.clip(chances @ within.T, 1e-15, 1 - 1e-15)
     rows = []
-    for curve, centre in zip(curves, mean, strict=True):
+    for curve, log_mean in zip(curves, centre, strict=True):
         rising = np.maximum.accumulate(np.log(curve) - np.log1p(-curve))
-        rows.append(np.interp(levels, rising, logit) - np.log(centre))
+        rows.append(np.interp(levels, rising, logit) - log_mean)
     return np.array(rows)

@@ -14,7 +14,7 @@ from models.stored_histories import stored_histories
 from models.tiers import ROLLING_DAYS
 from streams.complaint import Complaint
 from streams.settings import Settings
-from streams.shop_history import day_number, load
+from streams.shop_history import ShopHistory, day_number, load
 from streams.stored import StoredStates
 from streams.topics import changelog
 from streams.transactions import BadRow
@@ -32,6 +32,7 @@ class FitData:
         end_day: its number.
         left_out: what is not in it, by reason.
         first_bad: the first rows that could not be read.
+        shop: the file's purchases one by one; None of what is stored.
     """
 
     source: str
@@ -41,6 +42,7 @@ class FitData:
     end_day: int
     left_out: Counter[str]
     first_bad: list[BadRow] = field(default_factory=list)
+    shop: ShopHistory | None = None
 
 
 def from_file(file: str, settings: Settings, until: date | None) -> FitData:
@@ -59,7 +61,9 @@ def from_file(file: str, settings: Settings, until: date | None) -> FitData:
     customers = histories(shop.purchases, end_day)
     trailing = shop.purchases.between(end_day - ROLLING_DAYS, end_day)
     _, revenue = per_customer(trailing, customers.customer)
-    return FitData(file, shop.currency, customers, revenue, end_day, shop.left_out, shop.first_bad)
+    return FitData(
+        file, shop.currency, customers, revenue, end_day, shop.left_out, shop.first_bad, shop
+    )
 
 
 def from_states(found: StoredStates, settings: Settings) -> FitData:

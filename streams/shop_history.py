@@ -38,6 +38,8 @@ class ShopHistory:
     """Orders that became one purchase with another of their customer and day."""
     free: int = 0
     """Orders of no value among those that are in `purchases`."""
+    index: dict[str, int] = field(default_factory=dict)
+    """The number that each customer has in `purchases`, by customer id."""
 
     @property
     def first_day(self) -> int:
@@ -119,7 +121,7 @@ class _Reading:
         for row in rows:
             self.rows += 1
             if isinstance(row, BadRow):
-                self.left_out[row.reason] += 1
+                self.left_out[str(row.reason)] += 1
                 if len(self.bad) < _NAMED_MAX:
                     self.bad.append(row)
                 continue
@@ -158,4 +160,5 @@ class _Reading:
             first_bad=self.bad,
             same_day=int(np.count_nonzero(kept)) - purchases.customer.size,
             free=int(np.count_nonzero(amount[kept] == 0)),
+            index=self._index,
         )

@@ -65,8 +65,20 @@ class Row(NamedTuple):
     """`purchase` or `refund`."""
 
 
+class Engaged(NamedTuple):
+    """One engagement, of whatever type."""
+
+    line: int
+    """Line of the file that it ends on, from 1."""
+    customer_id: str
+    occurred_at_ms: int
+    """Epoch milliseconds UTC."""
+    id: str
+    """Empty where the file has none."""
+
+
 class BadRow(NamedTuple):
-    """A row that is no transaction."""
+    """A row that is no transaction, or no engagement."""
 
     line: int
     reason: str
@@ -132,7 +144,42 @@ def read_rows(lines: Iterable[str], currency: str) -> Iterator[Row | BadRow]:
             yield BadRow(line, error.reason, str(error))
 
 
-def _columns(reader: Iterator[list[str]]) -> dict[str, int]:
+def read_engagements(lines: Iterable[str]) -> Iterator[Engaged | BadRow]:
+    """Read a CSV of engagements, as `read_rows`: `customer_id,occurred_at[,id]`.
+
+    Args:
+        lines: the text.
+
+    Raises:
+        NotTransactions: no header, or a required column is not in it.
+    """
+    reader = csv.reader(lines)
+    columns = _columns(reader, REQUIRED[:2])
+    count = max(columns[name] for name in columns) + 1
+    time_ms = _kept(_time_ms)
+    while True:
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield BadRow(reader.line_num, Reason.BAD_TYPE, f"not a row of a CSV: {error}")
+            continue
+        if not cells:
+            continue
+        line = reader.line_num
+        if len(cells) < count:
+            yield BadRow(line, Reason.MISSING_FIELD, f"{len(cells)} of {count} columns")
+            continue
+        try:
+            customer_id = _identifier("customer_id", cells[columns["customer_id"]])
+            event_id = cells[columns["id"]] if "id" in columns else ""
+            yield Engaged(line, customer_id, time_ms(cells[columns["occurred_at"]]), event_id)
+        except _Refused as error:
+            yield BadRow(line, error.reason, str(error))
+
+
+def _columns(reader: Iterator[list[str]], required: tuple[str, ...] = REQUIRED) -> dict[str, int]:
     try:
         names = [name.strip() for name in next(reader)]
     except (StopIteration, csv.Error):
@@ -141,14 +188,14 @@ def _columns(reader: Iterator[list[str]]) -> dict[str, int]:
     columns: dict[str, int] = {
         name: header.index(name) for name in (*REQUIRED, *OPTIONAL) if name in header
     }
-    if any(name not in columns for name in REQUIRED):
-        raise NotTransactions(_what_to_change(names))
+    if any(name not in columns for name in required):
+        raise NotTransactions(_what_to_change(names, required))
     return columns
 
 
-def _what_to_change(header: list[str]) -> str:
+def _what_to_change(header: list[str], required: tuple[str, ...]) -> str:
     """The sentence about a first line that does not name the columns."""
-    needs = f"the file's first line must name the columns {','.join(REQUIRED)}, separated by commas"
+    needs = f"the file's first line must name the columns {','.join(required)}, separated by commas"
     first = ",".join(header)
     if "\x00" in first or "\ufffe" in first or first.startswith("\udcff"):
         return f"{needs}: it is not UTF-8 text; save the file as UTF-8"
@@ -157,7 +204,7 @@ def _what_to_change(header: list[str]) -> str:
             if separator in first:
                 return f"{needs}: here they are separated by {name}; save the file with commas"
     known = [name.lower() for name in header]
-    missing = [name for name in REQUIRED if name not in known]
+    missing = [name for name in required if name not in known]
     renames = [
         f"{found!r} to {name}"
         for name in missing

@@ -86,7 +86,10 @@ def document(result: Evaluation, shop: ShopHistory) -> dict[str, Any]:
     """What `--json` prints; see CONTRACT.md, and `models.metrics` for each figure."""
     return {
         "chosen": result.chosen,
-        "models": {name: _figures(scored) for name, scored in result.models.items()},
+        "models": {
+            name: {**_figures(scored), "value_coverage": result.value_coverage[name]}
+            for name, scored in result.models.items()
+        },
         "rivals": {name: _figures(scored) for name, scored in result.rivals.items()},
         "fits": {
             name: {
@@ -190,6 +193,8 @@ def _print(result: Evaluation, shop: ShopHistory) -> None:
     major = 10 ** minor_digits(shop.currency)
     revenue = (scored.figures["revenue_minor"] / major for scored in everyone.values())
     table.add_row(shop.currency, *(f"{value:,.0f}" for value in revenue))
+    held = (f"{result.value_coverage[name]:.1%}" for name in result.models)
+    table.add_row("80 % int.", *held, *("" for _ in result.rivals))
     out.print(table)
     intervals = result.models[result.chosen].intervals
     out.print(
@@ -197,7 +202,8 @@ def _print(result: Evaluation, shop: ShopHistory) -> None:
         "AUC (P) by the probability of any; total and "
         f"{shop.currency} are expected purchases and revenue. "
         f"{'Below each figure: 95 % bootstrap interval. ' if intervals else ''}"
-        "MAE, RMSE, ECE, Brier and log score: lower is better."
+        "MAE, RMSE, ECE, Brier and log score: lower is better. 80 % int.: "
+        "the share of the customers whose revenue was within the interval that a score states."
     )
     for note in _notes(result):
         out.print(note)

@@ -1,6 +1,7 @@
 """`clv fit`: a model fitted to a CSV of transactions, or to what workers have stored."""
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -17,6 +18,8 @@ from models.histories import Histories
 from models.ladder import Floats
 from models.parameters import ModelParams, log_unit, released
 from streams.cli import stored
+from streams.cli.fit_engagements import document as offset_document
+from streams.cli.fit_engagements import engaged_at, fit_offset, print_offset
 from streams.cli.output import AsJson, amount, console, print_json, progress
 from streams.complaint import Complaint
 from streams.fit_data import FitData, from_file, from_states
@@ -74,6 +77,12 @@ def fit(
     ] = None,
     time_unit: Annotated[TimeUnit, typer.Option(help="Of the JSON's times.")] = TimeUnit.DAY,
     money_unit: Annotated[MoneyUnit, typer.Option(help="Of the JSON's v.")] = MoneyUnit.MINOR,
+    engagements: Annotated[
+        Path | None,
+        typer.Option(
+            help="Engagements, a CSV or JSON lines: fit what they say of who will buy, too."
+        ),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write the JSON to this file as well.")
     ] = None,
@@ -88,13 +97,10 @@ def fit(
     standard errors, the extent of the data, a version and a checksum.
     """
     settings = Settings.load()
-    if sum([file is not None, from_kafka, parameters is not None]) != 1:
-        raise typer.BadParameter("give one of FILE, --from-kafka and --parameters")
-    if until is not None and file is None:
-        raise typer.BadParameter("--until needs a FILE: what is stored is as of now")
+    _check_together(file, parameters, from_kafka=from_kafka, publish=publish)
+    if file is None and not (until is None and engagements is None):
+        raise typer.BadParameter("--until and --engagements need a FILE with the purchases")
     if parameters is not None:
-        if not publish:
-            raise typer.BadParameter("--parameters is for --publish")
         _publish(settings, read_parameters(parameters, settings.currency), quiet=json)
         return
     if file is None:
@@ -102,25 +108,44 @@ def fit(
     else:
         data = from_file(file, settings, None if until is None else until.date())
     purchases, spend = _fitted(model.value, data)
-    params = released(combined(purchases, spend, data.currency), _extent(data))
+    params = combined(purchases, spend, data.currency)
+    engagement = engaged = None
+    if engagements is not None:
+        assert data.shop is not None, "there is a file"
+        engagement = fit_offset(engagements, data.shop, model.value, data.end_day, spend, settings)
+        engaged = engaged_at(engagement, data.customers, data.end_day)
+        params = replace(params, engagement=engagement.fit.offset)
+    params = released(params, _extent(data))
     horizon_days = settings.horizon.total_seconds() / 86_400
-    thresholds = tier_thresholds(params, data.customers, data.trailing_minor, horizon_days)
+    thresholds = tier_thresholds(params, data.customers, data.trailing_minor, horizon_days, engaged)
     document = {
         **params.to_json(time_unit.value, money_unit.value),
         **_statistics(purchases, spend, data, (time_unit.value, money_unit.value)),
         "tier_thresholds_minor": thresholds,
         "tiers": _tiers(thresholds),
         "left_out": dict(data.left_out),
+        **({} if engagement is None else {"engagement_fit": offset_document(engagement)}),
     }
     if output is not None:
         _write(output, document)
     if json:
         print_json(document)
     else:
+        if engagement is not None:
+            print_offset(engagement, horizon_days, console())
         _print(document, params, purchases, spend, data)
         _print_next(output, publish=publish)
     if publish:
         _publish(settings, params, quiet=json)
+
+
+def _check_together(
+    file: str | None, parameters: Path | None, *, from_kafka: bool, publish: bool
+) -> None:
+    if sum([file is not None, from_kafka, parameters is not None]) != 1:
+        raise typer.BadParameter("give one of FILE, --from-kafka and --parameters")
+    if parameters is not None and not publish:
+        raise typer.BadParameter("--parameters is for --publish")
 
 
 def _fitted(model: str, data: FitData) -> tuple[Fit, Fit]:
@@ -188,13 +213,17 @@ def _publish(settings: Settings, params: ModelParams, *, quiet: bool) -> None:
 
 
 def tier_thresholds(
-    params: ModelParams, customers: Histories, trailing_minor: Floats, horizon_days: float
+    params: ModelParams,
+    customers: Histories,
+    trailing_minor: Floats,
+    horizon_days: float,
+    engaged: Floats | None = None,
 ) -> dict[str, int]:
     """Thresholds in minor units that 5, 15 and 30 % of the customers are above.
 
     Of the `rolling` value: revenue of the trailing 365 days plus predicted value.
     """
-    value = trailing_minor + predict(params, customers, horizon_days).value_minor
+    value = trailing_minor + predict(params, customers, horizon_days, engaged).value_minor
     shares = 1.0 - np.array(list(_TIER_SHARES.values()))
     found = np.ceil(np.quantile(value, shares)).astype(int).tolist()
     return dict(zip(_TIER_SHARES, found, strict=True))

@@ -1,6 +1,7 @@
 """`clv show CUSTOMER`: the current score, from Redis; or another one, from the changelog."""
 
 import sys
+from itertools import zip_longest
 from typing import Annotated
 
 import msgspec
@@ -112,44 +113,36 @@ def _facts(score: Score, money: str) -> Table:
     for _ in range(2):
         table.add_column(style="dim")
         table.add_column(justify="right")
-    rows = (
-        ("total value", amount(score.total_clv_minor, money), "orders", f"{score.orders:,}"),
-        ("  so far", amount(score.historic_clv_minor, money), "refunds", f"{score.refunds:,}"),
-        (
-            "  predicted",
-            amount(score.predicted_clv_minor, money),
-            "first purchase",
-            shortly(score.first_purchase_at),
-        ),
-        (
-            "at risk",
-            amount(score.value_at_risk_minor, money),
-            "last purchase",
-            shortly(score.last_purchase_at),
-        ),
-        (
-            "tier value",
-            amount(score.tier_value_minor, money),
-            "next expected",
-            shortly(score.expected_next_purchase_at),
-        ),
-        (
-            "purchases to come",
-            f"{score.expected_purchases:.1f}",
-            "churn risk",
-            share(score.churn_risk),
-        ),
-        (
-            "value of an order",
-            amount(score.expected_order_value_minor, money),
-            "decline",
-            share(score.activity_decline),
-        ),
-        ("still there", share(score.p_alive), "will buy", share(score.p_active)),
+    worth = (
+        ("total value", amount(score.total_clv_minor, money)),
+        ("  so far", amount(score.historic_clv_minor, money)),
+        ("  predicted", amount(score.predicted_clv_minor, money)),
+        ("    four in five", _interval(score, money)),
+        ("at risk", amount(score.value_at_risk_minor, money)),
+        ("tier value", amount(score.tier_value_minor, money)),
+        ("purchases to come", f"{score.expected_purchases:.1f}"),
+        ("value of an order", amount(score.expected_order_value_minor, money)),
+        ("still there", share(score.p_alive)),
     )
-    for row in rows:
-        table.add_row(*row)
+    history = (
+        ("orders", f"{score.orders:,}"),
+        ("refunds", f"{score.refunds:,}"),
+        ("first purchase", shortly(score.first_purchase_at)),
+        ("last purchase", shortly(score.last_purchase_at)),
+        ("next expected", shortly(score.expected_next_purchase_at)),
+        ("churn risk", share(score.churn_risk)),
+        ("decline", share(score.activity_decline)),
+        ("will buy", share(score.p_active)),
+    )
+    for left, right in zip_longest(worth, history, fillvalue=("", "")):
+        table.add_row(*left, *right)
     return table
+
+
+def _interval(score: Score, money: str) -> str:
+    """What the predicted value will be in four cases of five, such as `0.00 to 97.20 EUR`."""
+    low = amount(score.predicted_clv_low_minor, money).removesuffix(f" {money}")
+    return f"{low} to {amount(score.predicted_clv_high_minor, money)}"
 
 
 def _windows(score: Score, money: str) -> Table:

@@ -12,8 +12,10 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
+from scipy.special import expit, logit
 
 from models.events import Event
+from models.facts import BUCKET_DAYS
 from models.gamma_gamma import expected_order_value
 from models.policy import Policy
 from models.purchases import model_for
@@ -88,11 +90,33 @@ class Naive:
         expected = model.expected_purchases(
             params, x, recency, age, horizon, self.policy.discount_rate
         )
+        if params.engagement is not None:
+            # Log odds, as they are written; right after the last purchase only what was by then.
+            of = np.append(self.engaged(instants), self.engaged([last], self.date_number(last)))
+            shifted = logit(active) + params.engagement.intercept
+            shifted += params.engagement.slope * np.log(1.0 + of)
+            active, before = expit(shifted), active
+            expected = expected * active / before
         predicted = expected * order
         return [
             Worth(s + p, 1.0 - a / active[-1], float(predicted[-1]))
             for s, p, a in zip(steady, predicted.tolist(), active.tolist(), strict=False)
         ]
+
+    def engaged(self, instants: list[int], until: int = 10**9) -> np.ndarray:
+        """Engagements until a day, each worth half after each half-life."""
+        numbers = [(self.date_number(e.at_ms), e.kind) for e in self.events]
+        newest = max(number for number, _ in numbers)
+        total = np.zeros(len(instants))
+        for number, kind in numbers:
+            if kind == ENGAGEMENT and newest - BUCKET_DAYS < number <= until:
+                ago = (np.array(instants) - self.begins_ms(number)) / DAY_MS
+                total += 0.5 ** (ago / self.policy.params.engagement.half_life_days)
+        return total
+
+    def begins_ms(self, number: int) -> int:
+        zone = ZoneInfo(self.policy.timezone)
+        return int(datetime.fromordinal(number).replace(tzinfo=zone).timestamp()) * 1000
 
     def _steady(self, instants: list[int], lifetime_minor: int) -> list[int]:
         if self.policy.tier_metric == "predicted":

@@ -1,13 +1,15 @@
 """A partition in a test: a table, a schedule and a clock around the pure step."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 from hypothesis import strategies as st
 
 from models.changes import Change
+from models.engagement import EngagementOffset
 from models.events import Event
+from models.parameters import CDNOW
 from models.policy import Policy
 from models.schedule import Schedule
 from models.score import Score
@@ -17,6 +19,13 @@ from tests.models.naive import Crossed
 DAY_MS = 86_400_000
 START_MS = 1_577_836_800_000  # 2020-01-01T00:00:00Z
 PURCHASE, REFUND, ENGAGEMENT = 0, 1, 2
+
+
+# With an offset: half-lives of days and months, weak and strong, up and down.
+ENGAGING = [
+    replace(CDNOW, engagement=EngagementOffset(half_life_days=h, intercept=at, slope=slope))
+    for h, at, slope in ((3.0, -0.6, 1.5), (30.0, 0.2, 0.4), (200.0, -1.0, 0.8))
+]
 
 
 @dataclass
@@ -104,7 +113,7 @@ def purchase_histories(
     for number in range(size):
         gap = draw(st.floats(0.0, 3.0) | st.floats(0.0, gap_days) | st.floats(0.0, gap_days))
         at_ms += int(gap * DAY_MS) + draw(st.sampled_from([0, 1]))
-        kind = draw(st.sampled_from([PURCHASE] * 6 + [REFUND] * 2 + [ENGAGEMENT] * 2))
+        kind = draw(st.sampled_from([PURCHASE] * 6 + [REFUND] * 2 + [ENGAGEMENT] * 4))
         amount = 0 if kind == ENGAGEMENT else draw(st.integers(0, 12_000))
         customer = f"c{draw(st.integers(1, customers))}".encode()
         engagement = draw(st.integers(0, 16)) if kind == ENGAGEMENT else -1
@@ -123,4 +132,5 @@ def policies() -> st.SearchStrategy[Policy]:
         hysteresis=st.sampled_from([0.0, 0.1, 0.1, 0.4]),
         churn_min_value_minor=st.sampled_from([0, 0, 2_000]),
         timezone=st.sampled_from(["UTC", "Europe/Berlin", "America/New_York"]),
+        params=st.sampled_from([CDNOW, CDNOW, *ENGAGING]),
     )

@@ -129,6 +129,8 @@ def test_on_the_models_own_customers_it_is_calibrated():
     assert figures["revenue_minor"] == pytest.approx(figures["actual_revenue_minor"], rel=0.08)
     for rival in result.rivals.values():
         assert figures["log_score"] < rival.figures["log_score"]
+    # Three standard errors.
+    assert result.value_coverage["mbg-nbd"] == pytest.approx(0.8, abs=0.012)
     assert result.newcomers == 0
 
 

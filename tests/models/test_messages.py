@@ -3,6 +3,7 @@
 from datetime import datetime
 
 import msgspec
+import numpy as np
 import pytest
 
 from models.events import Event
@@ -10,6 +11,7 @@ from models.gamma_gamma import population_mean
 from models.policy import Policy
 from models.purchases import model_for
 from models.step import rescore
+from models.value_distribution import value_interval
 from tests.models.shop import (
     DAY_MS,
     PURCHASE,
@@ -25,7 +27,8 @@ from tests.models.shop import (
 SCORE_KEYS = """
     schema customer_id revision as_of valid_until currency tier churn_level churn_risk
     activity_decline p_alive p_active expected_purchases expected_order_value_minor
-    historic_clv_minor predicted_clv_minor total_clv_minor tier_value_minor value_at_risk_minor
+    historic_clv_minor predicted_clv_minor predicted_clv_low_minor predicted_clv_high_minor
+    total_clv_minor tier_value_minor value_at_risk_minor
     orders refunds frequency recency_days age_days first_purchase_at last_purchase_at
     expected_next_purchase_at windows engagements model model_version
 """
@@ -70,6 +73,11 @@ def test_a_first_purchase() -> None:
     assert score.expected_purchases == pytest.approx(expected, abs=1e-6)
     assert score.expected_order_value_minor == int(population_mean(params))
     assert score.predicted_clv_minor == int(expected * population_mean(params))
+    # The exact form; the score reads a table.
+    nothing = np.zeros(1)
+    low, high = value_interval(params, nothing, nothing, nothing, nothing, 365.0)
+    assert (score.predicted_clv_low_minor, low[0]) == (0, 0)
+    assert score.predicted_clv_high_minor == pytest.approx(high[0], rel=0.01)
     assert score.historic_clv_minor == 4_999
     assert score.total_clv_minor == 4_999 + score.predicted_clv_minor
     assert score.tier_value_minor == score.total_clv_minor
@@ -98,6 +106,7 @@ def test_a_customer_without_a_purchase() -> None:
     assert score.first_purchase_at is score.last_purchase_at is None
     assert score.expected_next_purchase_at is None
     assert (score.predicted_clv_minor, score.expected_purchases) == (0, 0.0)
+    assert (score.predicted_clv_low_minor, score.predicted_clv_high_minor) == (0, 0)
     assert (score.frequency, score.recency_days, score.age_days) == (0, 0.0, 0.0)
     assert (score.tier, score.churn_level, score.tier_value_minor) == ("bronze", "low", -700)
     assert score.engagements == {"email_open": 1}

@@ -1,15 +1,13 @@
-import time
-
 import numpy as np
 import pytest
 
 from models.gamma_gamma import expected_order_value
-from models.parameters import InvalidParameters
 from models.purchases import forecast_for
 from models.value_bounds import ValueBounds
-from models.value_distribution import value_interval
-from tests.models.test_purchases import CDNOW, PARETO
-from tests.models.test_value_distribution import both, drawn
+from models.value_coverage import randomised_coverage
+from models.value_distribution import Interval, value_cdf, value_interval
+from tests.models.test_purchases import CDNOW
+from tests.models.test_value_distribution import drawn, each
 
 
 def score(params, rows, ahead):
@@ -18,9 +16,9 @@ def score(params, rows, ahead):
     return x, age, active, purchases * expected_order_value(params, x, mean)
 
 
-@both
+@each
 def test_the_table_says_what_the_exact_form_says(params):
-    rows, ahead, _, _ = drawn(params, 300, 31)
+    rows, ahead, _, _ = drawn(params, 120, 31)
     near = ValueBounds(params, ahead).interval(*score(params, rows, ahead))
     exact = value_interval(params, *rows, ahead)
     for one, other in zip(near, exact, strict=True):
@@ -31,14 +29,39 @@ def test_the_table_says_what_the_exact_form_says(params):
         assert np.mean(apart) < 0.02
 
 
-def test_the_interval_holds_what_it_promises():
-    rows, ahead, value, _ = drawn(CDNOW, 20_000, 32)
-    low, high = ValueBounds(CDNOW, ahead).interval(*score(CDNOW, rows, ahead))
-    assert np.mean(value > high) == pytest.approx(0.1, abs=0.008)
-    assert np.mean((value >= low) & (value <= high)) >= 0.8
+@each
+def test_the_interval_holds_what_it_promises(params):
+    # Issue 6: 80 % in the sense of the randomised probability integral transform; three times
+    # the standard error of a share of 20,000.
+    rows, ahead, value, _ = drawn(params, 20_000, 32)
+    x, age, active, predicted = score(params, rows, ahead)
+    low, high = interval = ValueBounds(params, ahead).interval(x, age, active, predicted)
+    held = randomised_coverage(interval, active, value)
+    assert held.mean() == pytest.approx(0.8, abs=0.0085)
+    assert np.mean(value > high) == pytest.approx(0.1, abs=0.0085)
     # Below the low bound where there is one: a tenth of those.
     certain = low > 0
-    assert np.mean(value[certain] < low[certain]) == pytest.approx(0.1, abs=0.03)
+    error = 3 * np.sqrt(0.09 / certain.sum())
+    assert np.mean(value[certain] < low[certain]) == pytest.approx(0.1, abs=error)
+
+
+def test_a_value_of_nothing_counts_by_its_part_within():
+    # By hand: P(0) = .95 fills (0, .95), of which .1 to .9 is 80/95; P(0) = .5: 40/50; .05: none.
+    interval = Interval(np.array([0, 0, 9.0, 9.0, 9.0]), np.array([0, 50.0, 80.0, 80.0, 80.0]))
+    active, value = np.array([0.05, 0.5, 0.95, 0.95, 0.95]), np.array([0, 0, 0, 9.0, 80.5])
+    found = randomised_coverage(interval, active, value)
+    np.testing.assert_allclose(found, [80 / 95, 0.8, 0, 1, 0], rtol=1e-12)
+
+
+def test_a_value_is_drawn_within_as_often_as_its_chance_says():
+    rows, ahead, value, rng = drawn(CDNOW, 200, 34)
+    exact = value_interval(CDNOW, *rows, ahead)
+    below, until = value_cdf(CDNOW, *rows, ahead, value)
+    pit = below + rng.uniform(size=(2_000, value.size)) * (until - below)
+    drawn_within = np.mean((pit >= 0.1) & (pit <= 0.9), axis=0)
+    chance = randomised_coverage(exact, score(CDNOW, rows, ahead)[2], value)
+    np.testing.assert_allclose(drawn_within, chance, atol=0.05)
+    assert drawn_within.mean() == pytest.approx(chance.mean(), abs=0.002)
 
 
 def test_extremes_are_finite_and_in_order():
@@ -48,22 +71,3 @@ def test_extremes_are_finite_and_in_order():
         active = np.full_like(x, chance)
         low, high = bounds.interval(x, age, active, active * 1e4)
         assert np.all(np.isfinite(low) & np.isfinite(high) & (low >= 0) & (low <= high))
-
-
-def test_it_is_cheap():
-    # Issue 6: at most 3 microseconds a customer on a quiet machine; here, no order of magnitude.
-    rows, ahead, _, _ = drawn(CDNOW, 2000, 33)
-    bounds, row = ValueBounds(CDNOW, ahead), score(CDNOW, rows, ahead)
-    best = min(_seconds(lambda: bounds.interval(*row)) for _ in range(5))
-    assert best / 2000 < 30e-6
-
-
-def _seconds(run):
-    started = time.perf_counter()
-    run()
-    return time.perf_counter() - started
-
-
-def test_pareto_nbd_is_refused():
-    with pytest.raises(InvalidParameters, match="no closed form"):
-        ValueBounds(PARETO, 365.0)

@@ -1,6 +1,6 @@
 """Predictions judged the slow way: every instant of the grid, against the whole history.
 
-Nothing of the pipeline is used but the models' formula: what was known at an instant is looked up
+Nothing of the pipeline is used but the models' formulas: what was known at an instant is looked up
 in the list of all events, and so is whether the customer bought in the 30 days after it.
 """
 
@@ -13,10 +13,14 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+import numpy as np
+from scipy.special import expit, logit
+
 from models.events import Event
 from models.policy import Policy
 from models.purchases import model_for
 from models.verdicts import Verdicts
+from tests.models.naive import Naive
 
 DAY_MS = 86_400_000
 WINDOW_MS = 30 * DAY_MS
@@ -95,6 +99,10 @@ class Recount:
             (at_ms - first_ms) / DAY_MS,
             30.0,
         )
+        offset = params.engagement
+        if offset is not None:
+            engaged = Naive(self.policy, events=known).engaged([at_ms])
+            chance = expit(logit(chance) + offset.intercept + offset.slope * np.log(1 + engaged))
         return round(chance.item() * 10_000)
 
     def verdicts(self, end_ms: Callable[[bytes], int]) -> Verdicts:

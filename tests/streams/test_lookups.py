@@ -32,6 +32,8 @@ def score(customer="42", total=52_695, risk=930, **other):
             "expected_order_value_minor": 5210,
             "historic_clv_minor": total - 17_700,
             "predicted_clv_minor": 17_700,
+            "predicted_clv_low_minor": 2_100,
+            "predicted_clv_high_minor": 38_400,
             "total_clv_minor": total,
             "tier_value_minor": total,
             "value_at_risk_minor": risk,

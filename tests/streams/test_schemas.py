@@ -14,7 +14,8 @@ FIELDS = {
     "engagement": "id type customer_id occurred_at channel properties",
     "score": "schema customer_id revision as_of valid_until currency tier churn_level churn_risk "
     "activity_decline p_alive p_active expected_purchases expected_order_value_minor "
-    "historic_clv_minor predicted_clv_minor total_clv_minor tier_value_minor value_at_risk_minor "
+    "historic_clv_minor predicted_clv_minor predicted_clv_low_minor predicted_clv_high_minor "
+    "total_clv_minor tier_value_minor value_at_risk_minor "
     "orders refunds frequency recency_days age_days first_purchase_at last_purchase_at "
     "expected_next_purchase_at windows engagements model model_version",
     "tier-change": "schema id customer_id from to direction tier_value_minor_before "
