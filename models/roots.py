@@ -85,7 +85,7 @@ def last_above(curve: Curve, search: Search) -> Floats:
 
     Returns:
         (n,) epoch ms, never after the curve reaches its target, and at most the gap before it if
-        the curve is as smooth as forecasts are;
+        the curve is as smooth as forecasts are, and the target not about to underflow;
         inf where it is still above it at the end; the start where it is not above it there.
     """
     found = np.full(search.target.shape, np.inf)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.errors import IllegalOperation, KafkaConnectionError, KafkaError
 
 from streams.kafka_trouble import KafkaAway, KafkaRefused, trouble
 from streams.settings import PREFIX, Settings
@@ -140,3 +140,8 @@ async def reaching(settings: Settings) -> AsyncIterator[None]:
         raise await trouble(settings, connection(settings)) from error
     except KafkaError as error:
         raise KafkaAway(f"Kafka at {settings.kafka_bootstrap} refused: {error}.") from error
+    except IllegalOperation as error:  # what aiokafka says where a transaction ended between calls
+        raise KafkaAway(
+            f"Kafka at {settings.kafka_bootstrap} ended the transaction under way: does another "
+            "command do the same? Look, and run this one again."
+        ) from error

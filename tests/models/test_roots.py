@@ -61,6 +61,7 @@ CURVES = [
     lambda age, k: np.where(age < 77.7, 1.0, 0.01) - age * 1e-9,
 ]
 STEP = 3
+UNDERFLOWING = 1e-250  # a chance or a value so small has no instant that anybody asks for
 
 rows = st.lists(
     st.tuples(
@@ -103,7 +104,7 @@ def test_close_to_the_truth_and_never_after_it(
             assert curve(one, end)[0] > target[i]
             continue
         assert curve(one, found[one])[0] > target[i]
-        if kinds[i] == STEP:
+        if kinds[i] == STEP or target[i] < UNDERFLOWING:
             continue  # nothing tells how far away it is
         # Relative to the time since the origin a double has 52 bits: the slack below.
         assert curve(one, found[one] + GAP_MS * 1.5 + 1.0)[0] <= target[i] * (1 + 1e-9)

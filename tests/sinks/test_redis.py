@@ -530,7 +530,7 @@ async def test_tls(certificate: tuple[Path, Path]) -> None:
         trusting = RedisScores(f"rediss://127.0.0.1:{port}/0?ssl_ca_certs={certificate[0]}")
         await filled(trusting)
         doubting = RedisScores(f"rediss://127.0.0.1:{port}/0")
-        with pytest.raises(Unavailable, match="certificate"):
+        with pytest.raises(Unusable, match="certificate"):
             await doubting.ping()
         await trusting.close()
         await doubting.close()
