@@ -19,6 +19,7 @@ from streams.transport.batch import Batch
 from streams.transport.inert import InertConsumer
 from streams.transport.lane import Lane
 from streams.transport.transaction import is_passing
+from streams.transport.turns import Turns
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +64,7 @@ class LaneConsumer(InertConsumer):
         self._instance: str | None = self.app.conf.consumer_group_instance_id or None
         self._generation = -1
         self.joined = False
+        self.turns = Turns(2 * self.app.lane_settings.records_max)
         self._closing = False
         self._kafka: aiokafka.AIOKafkaConsumer = None
         self._heeding: asyncio.Task[None] | None = None

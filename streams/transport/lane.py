@@ -9,6 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import AsyncExitStack
 from typing import Any
 
 from aiokafka.errors import ProducerFenced
@@ -220,10 +221,20 @@ class Lane:
             records = self._alignment.take(fetched, self._has_more, time.monotonic())
             if records or due:
                 self._in_hand = batch = Batch(self, await self._following(records))
-                await self._feed.deliver(batch)
-                await batch.finished()
+                await self._work_on(batch)
                 self.applied.update(batch.offsets)
                 self._in_hand = None
+
+    async def _work_on(self, batch: Batch) -> None:
+        events = sum(map(len, batch.records.values()))
+        async with AsyncExitStack() as turn:
+            self._fetching = True  # a rebalance need not wait for a turn
+            try:
+                await turn.enter_async_context(self._feed.turns.take(events))
+            finally:
+                self._fetching = False
+            await self._feed.deliver(batch)
+            await batch.finished()
 
     async def _following(
         self, records: dict[TopicPartition, list[Any]]

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from aiokafka.structs import TopicPartition
 
+from streams.transport.turns import Turns
+
 if TYPE_CHECKING:
     from streams.transport.batch import Batch
     from streams.transport.lane import Lane
@@ -67,7 +69,13 @@ class KeeperFactory(Protocol):
 
 
 class Feed(Protocol):
-    """The consumer, as a lane sees it."""
+    """The consumer, as a lane sees it.
+
+    Attributes:
+        turns: of all its lanes.
+    """
+
+    turns: Turns
 
     async def fetch(
         self, tps: list[TopicPartition], records_max: int, *, patiently: bool

@@ -12,6 +12,7 @@ from streams.transport.batch import Batch
 from streams.transport.lane import Lane
 from streams.transport.roles import LaneSettings
 from streams.transport.table import StateTable
+from streams.transport.turns import Turns
 
 IN, MORE, CLOCK = (TopicPartition(topic, 0) for topic in ("in", "more", "clock"))
 SETTINGS = LaneSettings(
@@ -47,6 +48,7 @@ class Broker:
         self.faults: list[BaseException | None] = []
         self.member = True
         self.epoch = 0
+        self.turns = Turns(200)
         self.hold = asyncio.Event()
         self.hold.set()
         self.delivered: asyncio.Queue[Batch] = asyncio.Queue()

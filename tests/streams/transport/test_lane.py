@@ -8,6 +8,7 @@ from aiokafka.errors import IllegalOperation, KafkaError, ProducerFenced
 
 from streams.transport import lane as lane_module
 from streams.transport.lane import OffsetGapError
+from streams.transport.turns import Turns
 from tests.streams.transport.fakes import (
     CLOCK,
     IN,
@@ -274,4 +275,22 @@ async def test_the_changelog_outranks_what_the_group_still_tells(
     lane.start()
     await until(lambda: len(agent.applied) == 2)
     assert [offset for _, offset in agent.applied] == [3, 4]
+    await lane.close()
+
+
+async def test_a_lane_that_waits_for_its_turn_gives_way_to_a_rebalance(broker: Broker) -> None:
+    """What it had fetched is fetched again: nothing is lost, and nothing comes twice."""
+    broker.turns = Turns(3)
+    broker.publish(IN, 5)
+    agent, (lane, _) = Agent(broker), new_lane(broker)
+    async with broker.turns.take(3):
+        lane.start()
+        await until(lambda: lane.ready and broker.positions.get(IN) == 5)
+        await asyncio.sleep(0.01)
+        assert not agent.applied
+        async with asyncio.timeout(1):
+            assert await lane.drain(30.0), "it may go on"
+    lane.start()
+    await until(lambda: counted(broker) == 5)
+    assert [offset for _, offset in agent.applied] == [0, 1, 2, 3, 4]
     await lane.close()
