@@ -18,7 +18,7 @@ from models.parameters import CDNOW, ModelParams
 from models.policy import Policy
 from models.simulation import simulate_customers
 from models.state import NOT_BEGUN, NOTHING, decode, encode
-from models.step import Step
+from models.step import Step, silence
 from models.verdicts import BINS, Verdicts, verdicts_on
 from tests.models.shop import DAY_MS, START_MS, Partition, policies, purchase, visit
 from tests.models.stored_states import GOLDEN
@@ -103,6 +103,24 @@ def test_events_alone_in_any_batches_judge_what_a_recount_finds(
 def tick(partition: Partition, recount: Recount, now_ms: int) -> None:
     partition.tick(now_ms)
     recount.tick(now_ms)
+
+
+def test_who_is_judged_counts_beside_one_whose_look_came_early() -> None:
+    """A tick finds two customers: of one a window is over, of the other nothing has changed."""
+    now_ms = end_after(1) + WINDOW_MS
+    other = b"43"
+    assert end_of(other, now_ms) > now_ms + DAY_MS
+    partition = Judging(Policy())
+    partition.one(purchase(1, 0.5))
+    partition.tick(now_ms - 1)
+    partition.one(purchase(2, day_of(now_ms) - 0.01, customer=other))
+    early = decode(partition.table[other])
+    early.deadline_s = now_ms // 1000
+    partition.table[other] = encode(early)
+    result = partition.take(silence(partition.policy, partition.table.get, [KEY, other], now_ms))
+    assert [customer for customer, _ in result.scores] == [KEY]
+    assert {customer for customer, _ in result.deadlines} == {KEY, other}
+    assert partition.verdicts.judged.total() == 1
 
 
 # --- against the truth ------------------------------------------------------------------------
