@@ -24,7 +24,7 @@ from tests.servers.redis import Redis
 
 GROUP = "clv"
 PARTITIONS = 4
-SETTLE_S_MAX = 180.0
+SETTLE_S_MAX = 600.0
 _MONEY = {"purchase", "refund"}
 
 
