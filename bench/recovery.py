@@ -62,7 +62,6 @@ def main() -> None:
             recover(running)
             floor_of = [sys.executable, "-m", "bench.recovery", "--floor", running.kafka.bootstrap]
             subprocess.run(floor_of, check=True)
-        running.stop()
 
 
 def states() -> list[bytes]:
