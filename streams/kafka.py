@@ -34,7 +34,7 @@ def connection(settings: Settings) -> dict[str, Any]:
     }
     if settings.kafka_security_protocol.startswith("SASL_"):
         # At DEBUG it logs each request whole, and one of them holds the password.
-        logging.getLogger("aiokafka.conn").setLevel(logging.INFO)
+        logging.getLogger("aiokafka.conn").addFilter(_above_debug)
         assert settings.kafka_sasl_password is not None, "settings hold it together"
         arguments |= {
             "sasl_mechanism": settings.kafka_sasl_mechanism,
@@ -44,6 +44,10 @@ def connection(settings: Settings) -> dict[str, Any]:
     if settings.kafka_security_protocol.endswith("SSL"):
         arguments["ssl_context"] = _ssl_context(settings)
     return arguments
+
+
+def _above_debug(record: logging.LogRecord) -> bool:
+    return record.levelno > logging.DEBUG
 
 
 def _ssl_context(settings: Settings) -> ssl.SSLContext:

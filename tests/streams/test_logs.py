@@ -8,7 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from streams import logs
+from streams import kafka, logs
+from streams.settings import Settings
 
 
 @pytest.fixture(autouse=True)
@@ -57,8 +58,14 @@ def test_text_is_one_line_with_time_and_level(capsys: pytest.CaptureFixture[str]
     assert re.fullmatch(r"[\d-]{10} [\d:]{8} INFO    ready\n", capsys.readouterr().err)
 
 
-def test_fausts_and_aiokafkas_noise_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("protocol", ["PLAINTEXT", "SASL_PLAINTEXT"])
+def test_fausts_and_aiokafkas_noise_is_left_out(
+    protocol: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     logs.set_up("text")
+    kafka.connection(
+        Settings(kafka_security_protocol=protocol, kafka_sasl_username="u", kafka_sasl_password="p")
+    )
     # Faust logs its services' life under the names of the modules that hold our classes.
     logging.getLogger("streams.transport.consumer").info("[^-LaneConsumer]: Starting...")
     logging.getLogger("faust").info("routine")
