@@ -8,7 +8,7 @@ import csv
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
-from typing import Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from models.money import to_minor
 from models.reasons import Reason
@@ -115,20 +115,11 @@ def read_rows(lines: Iterable[str], currency: str) -> Iterator[Row | BadRow]:
     assert time_at is not None
     assert amount_at is not None
     time_ms, minor = _kept(_time_ms), _kept(_amount_minor)
-    while True:
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            yield BadRow(reader.line_num, Reason.BAD_TYPE, f"not a row of a CSV: {error}")
-            continue
-        if not cells:
+    for cells in _cells(reader, count):
+        if isinstance(cells, BadRow):
+            yield cells
             continue
         line = reader.line_num
-        if len(cells) < count:
-            yield BadRow(line, Reason.MISSING_FIELD, f"{len(cells)} of {count} columns")
-            continue
         try:
             of = (currency_at is not None and cells[currency_at].strip()) or currency
             yield Row(
@@ -157,6 +148,21 @@ def read_engagements(lines: Iterable[str]) -> Iterator[Engaged | BadRow]:
     columns = _columns(reader, REQUIRED[:2])
     count = max(columns[name] for name in columns) + 1
     time_ms = _kept(_time_ms)
+    for cells in _cells(reader, count):
+        if isinstance(cells, BadRow):
+            yield cells
+            continue
+        line = reader.line_num
+        try:
+            customer_id = _identifier("customer_id", cells[columns["customer_id"]])
+            event_id = cells[columns["id"]] if "id" in columns else ""
+            yield Engaged(line, customer_id, time_ms(cells[columns["occurred_at"]]), event_id)
+        except _Refused as error:
+            yield BadRow(line, error.reason, str(error))
+
+
+def _cells(reader: Any, count: int) -> Iterator[list[str] | BadRow]:
+    """The rows of a CSV that have so many columns, and what is wrong with the others."""
     while True:
         try:
             cells = next(reader)
@@ -165,18 +171,10 @@ def read_engagements(lines: Iterable[str]) -> Iterator[Engaged | BadRow]:
         except csv.Error as error:
             yield BadRow(reader.line_num, Reason.BAD_TYPE, f"not a row of a CSV: {error}")
             continue
-        if not cells:
-            continue
-        line = reader.line_num
-        if len(cells) < count:
-            yield BadRow(line, Reason.MISSING_FIELD, f"{len(cells)} of {count} columns")
-            continue
-        try:
-            customer_id = _identifier("customer_id", cells[columns["customer_id"]])
-            event_id = cells[columns["id"]] if "id" in columns else ""
-            yield Engaged(line, customer_id, time_ms(cells[columns["occurred_at"]]), event_id)
-        except _Refused as error:
-            yield BadRow(line, error.reason, str(error))
+        if len(cells) >= count:
+            yield cells
+        elif cells:
+            yield BadRow(reader.line_num, Reason.MISSING_FIELD, f"{len(cells)} of {count} columns")
 
 
 def _columns(reader: Iterator[list[str]], required: tuple[str, ...] = REQUIRED) -> dict[str, int]:
