@@ -13,6 +13,7 @@ from aiokafka.errors import IllegalOperation, KafkaConnectionError, KafkaError
 
 from streams.kafka_trouble import KafkaAway, KafkaRefused, trouble
 from streams.settings import PREFIX, Settings
+from streams.transport.brokers import among_brokers
 from streams.wrong_settings import WrongSettings
 
 __all__ = ["KafkaAway", "KafkaRefused", "admin", "connection", "consumer", "producer", "reaching"]
@@ -97,7 +98,8 @@ async def producer(settings: Settings, **arguments: Any) -> AsyncIterator[AIOKaf
     client = AIOKafkaProducer(**{**connection(settings), **defaults, **arguments})
     async with reaching(settings):
         try:
-            await client.start()
+            async with among_brokers(client.client):
+                await client.start()
             yield client
         finally:
             await client.stop()

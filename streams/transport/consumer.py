@@ -16,6 +16,7 @@ from aiokafka.structs import TopicPartition
 from faust.types import TP, ConsumerMessage
 
 from streams.transport.batch import Batch
+from streams.transport.brokers import until_brokers
 from streams.transport.inert import InertConsumer
 from streams.transport.lane import Lane
 from streams.transport.transaction import is_passing
@@ -95,11 +96,10 @@ class LaneConsumer(InertConsumer):
             try:
                 await self._kafka.start()
                 break
-            except (
-                aiokafka.errors.KafkaConnectionError
-            ) as away:  # it was there when the topics were verified
+            except aiokafka.errors.KafkaConnectionError as away:
                 log.warning("%s (tries again in %.1f s)", away, RETRY_S)
                 await asyncio.sleep(RETRY_S)
+        await until_brokers(self._kafka._client)  # noqa: SLF001
         self._heeding = asyncio.create_task(self._heed())
 
     async def on_stop(self) -> None:

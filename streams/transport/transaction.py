@@ -23,6 +23,7 @@ from aiokafka.errors import (
 from aiokafka.structs import TopicPartition
 
 from sinks.record import Output
+from streams.transport.brokers import among_brokers
 
 BATCH_BYTES_MAX = 1 << 20
 """Size of one record batch; below Kafka's default `message.max.bytes`."""
@@ -76,7 +77,10 @@ class Transactions:
 
     async def open(self) -> None:
         """Fence the last owner."""
-        async with answering("give out a producer id", ANSWER_S_MAX):
+        async with (
+            answering("give out a producer id", ANSWER_S_MAX),
+            among_brokers(self._producer.client),
+        ):
             await self._producer.start()
 
     async def close(self) -> None:

@@ -9,7 +9,8 @@ from importlib.metadata import version
 import faust
 import faust.streams
 import pytest
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.client import AIOKafkaClient
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.consumer.subscription_state import Assignment, SubscriptionState, TopicPartitionState
 from faust.agents.manager import AgentManager
@@ -73,6 +74,10 @@ def test_attribute_is_there(owner, name) -> None:
         (TableManager.__init__, "_tables_registered"),
         (Consumer.__init__, "self.callback = callback"),
         (AIOKafkaConsumer.__init__, "self._subscription = "),
+        (AIOKafkaConsumer.__init__, "self._client = "),
+        (AIOKafkaProducer.__init__, "self.client = "),
+        (AIOKafkaClient.force_metadata_update, "def force_metadata_update(self)"),
+        (AIOKafkaClient.coordinator_lookup, "assert node_id is not None"),
         (AIOKafkaConsumer.start, "self._coordinator = "),
         (GroupCoordinator.__init__, "self.generation = "),
         (GroupCoordinator.__init__, "self.member_id = "),

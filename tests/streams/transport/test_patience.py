@@ -20,6 +20,7 @@ class Silent:
     def __init__(self, *_: Any, **__: Any) -> None:
         self.stopped = False
         self.offset = 0
+        self.client = None
 
     async def start(self) -> None:
         pass
