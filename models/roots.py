@@ -7,7 +7,7 @@ it is done, so that its answer does not depend on its neighbours, to the last bi
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -49,31 +49,11 @@ class Search:
     gap_share: float
 
 
-@dataclass
-class _Open:
-    """Rows still looked for; u is ln(time since the origin), g is ln(value / target)."""
-
-    row: Indices
-    log_target: Floats
-    origin_ms: Floats
-    start_ms: Floats
-    slope: Floats
-    u: Floats
-    g: Floats
-    above_u: Floats  # the latest look above the target ...
-    above_ms: Floats
-    below_u: Floats  # ... and the earliest not above it, at first the end
-    end_u: Floats
-    end_ms: Floats
-
-    def keep(self, kept: NDArray[np.bool_]) -> "_Open":
-        return _Open(*(getattr(self, field.name)[kept] for field in fields(self)))
-
-    def gap_u(self, search: Search) -> Floats:
-        """The gap that an answer may have, on the axis of u."""
-        share_ms = search.gap_share * (self.above_ms - self.start_ms)
-        gap: Floats = np.maximum(search.gap_ms, share_ms) / (self.above_ms - self.origin_ms)
-        return gap
+# Numbers of the rows still looked for, one row of an array each: all of them are thinned out by
+# one call. u is ln(time since the origin), g is ln(value / target), the gap is on the axis of u.
+# Above are the latest looks above the target, below the earliest not above it, at first the end.
+_LOG_TARGET, _ORIGIN_MS, _START_MS, _END_MS, _END_U, _SLOPE = range(6)
+_U, _G, _ABOVE_U, _ABOVE_MS, _BELOW_U, _GAP_U = range(6, 12)
 
 
 def last_above(curve: Curve, search: Search) -> Floats:
@@ -89,61 +69,64 @@ def last_above(curve: Curve, search: Search) -> Floats:
         inf where it is still above it at the end; the start where it is not above it there.
     """
     found = np.full(search.target.shape, np.inf)
-    rows = _opened(search)
-    crossed = rows.g <= 0.0
+    numbers = _opened(search)
+    rows = np.arange(search.target.size)
+    crossed = numbers[_G] <= 0.0
     if crossed.any():
         found[crossed] = search.start_ms[crossed]
-        rows = rows.keep(~crossed)
+        rows, numbers = rows[~crossed], numbers[:, ~crossed]
     for _ in range(_LOOKS_MAX):
-        if not rows.row.size:
+        if not rows.size:
             return found
-        done, answer = _look(curve, rows, search)
+        done, answer = _look(curve, rows, numbers, search)
         if done.any():
-            found[rows.row[done]] = answer[done]
-            rows = rows.keep(~done)
-    found[rows.row] = rows.above_ms  # too early, so it is safe
+            found[rows[done]] = answer[done]
+            rows, numbers = rows[~done], numbers[:, ~done]
+    found[rows] = numbers[_ABOVE_MS]  # too early, so it is safe
     return found
 
 
-def _opened(search: Search) -> _Open:
-    u = np.log(search.start_ms - search.origin_ms)
-    end_u = np.log(search.end_ms - search.origin_ms)
-    log_target = np.log(np.maximum(search.target, _TINY))  # 0 is where a forecast underflows
-    return _Open(
-        row=np.arange(search.target.size),
-        log_target=log_target,
-        origin_ms=search.origin_ms,
-        start_ms=search.start_ms,
-        slope=search.slope,
-        u=u,
-        g=np.log(np.maximum(search.start_value, _TINY)) - log_target,
-        above_u=u,
-        above_ms=search.start_ms,
-        below_u=end_u,
-        end_u=end_u,
-        end_ms=search.end_ms,
-    )
+def _opened(search: Search) -> Floats:
+    since_ms = search.start_ms - search.origin_ms
+    numbers: Floats = np.empty((12, search.target.size))
+    # 0 is where a forecast underflows.
+    log_target = np.log(np.maximum(search.target, _TINY), out=numbers[_LOG_TARGET])
+    numbers[_ORIGIN_MS] = search.origin_ms
+    numbers[_START_MS] = numbers[_ABOVE_MS] = search.start_ms
+    numbers[_END_MS] = search.end_ms
+    numbers[_END_U] = numbers[_BELOW_U] = np.log(search.end_ms - search.origin_ms)
+    numbers[_SLOPE] = search.slope
+    numbers[_U] = numbers[_ABOVE_U] = np.log(since_ms)
+    numbers[_G] = np.log(np.maximum(search.start_value, _TINY)) - log_target
+    numbers[_GAP_U] = search.gap_ms / since_ms
+    return numbers
 
 
-def _look(curve: Curve, rows: _Open, search: Search) -> tuple[NDArray[np.bool_], Floats]:
+def _look(
+    curve: Curve, rows: Indices, numbers: Floats, search: Search
+) -> tuple[NDArray[np.bool_], Floats]:
     """Looks once at each row's curve; which rows are done, and their answers."""
+    log_target, origin_ms, start_ms, end_ms, end_u, slope = numbers[:_U]
+    last_u, last_g, above_u, above_ms, below_u, gap_u = numbers[_U:]
     # Half a gap before the estimate: a look that lands above the target is an answer.
-    u = rows.u - rows.g / rows.slope - 0.5 * rows.gap_u(search)
-    middle = 0.5 * (rows.above_u + rows.below_u)
-    beyond = u >= rows.below_u
-    at_end = beyond & (rows.below_u >= rows.end_u)
-    u = np.where(at_end, rows.end_u, np.where(beyond | ~(u > rows.above_u), middle, u))
-    at_ms = np.where(at_end, rows.end_ms, rows.origin_ms + np.exp(u))
-    g = np.log(np.maximum(curve(rows.row, at_ms), _TINY)) - rows.log_target
+    u = last_u - last_g / slope - 0.5 * gap_u
+    beyond = u >= below_u
+    at_end = beyond & (below_u >= end_u)
+    np.copyto(u, 0.5 * (above_u + below_u), where=beyond | ~(u > above_u))
+    np.copyto(u, end_u, where=at_end)
+    at_ms = origin_ms + np.exp(u)
+    np.copyto(at_ms, end_ms, where=at_end)
+    g = np.log(np.maximum(curve(rows, at_ms), _TINY)) - log_target
     above = g > 0.0
     with np.errstate(divide="ignore", invalid="ignore"):
-        secant = (g - rows.g) / (u - rows.u)
-    rows.slope = np.where((secant < 0.0) & np.isfinite(secant), secant, rows.slope)
-    rows.u, rows.g = u, g
-    rows.above_u = np.where(above, u, rows.above_u)
-    rows.above_ms = np.where(above, at_ms, rows.above_ms)
-    rows.below_u = np.where(above, rows.below_u, u)
-    gap = rows.gap_u(search)
+        secant = (g - last_g) / (u - last_u)
+    np.copyto(slope, secant, where=(secant < 0.0) & np.isfinite(secant))
+    numbers[_U], numbers[_G] = u, g
+    np.copyto(above_u, u, where=above)
+    np.copyto(above_ms, at_ms, where=above)
+    np.copyto(below_u, u, where=~above)
+    gap_ms = np.maximum(search.gap_ms, search.gap_share * (above_ms - start_ms))
+    np.divide(gap_ms, above_ms - origin_ms, out=gap_u)
     never = above & at_end
-    near = (above & (g <= -rows.slope * gap)) | (rows.below_u - rows.above_u <= gap)
-    return near | never, np.where(never, np.inf, rows.above_ms)
+    near = (above & (g <= -slope * gap_u)) | (below_u - above_u <= gap_u)
+    return near | never, np.where(never, np.inf, above_ms)

@@ -111,7 +111,7 @@ class Valuation:
         """
         facts = self.facts
         age = (at_ms - facts.first_ms[rows]) / MS_PER_DAY
-        chance = self._model.p_active(
+        chance = self._model.active(
             self._params,
             facts.frequency[rows],
             facts.recency_days[rows],

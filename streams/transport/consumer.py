@@ -31,7 +31,7 @@ FETCH_WAIT_MS = 25
 """How long the broker holds a fetch that finds nothing. While it does, partitions of the same
 broker that fall empty meanwhile are not asked for: this bounds what that costs in latency."""
 
-FETCH_BYTES_MAX = 4 << 20
+FETCH_BYTES_MAX = 6 << 20
 SESSION_TIMEOUT_MS = 12_000
 HEARTBEAT_MS = 2_000
 REBALANCE_TIMEOUT_MS = 60_000
