@@ -35,10 +35,6 @@ _REFRESH_SHARE: Final = 0.02
 # So what has moved by this share of what makes it stale is refreshed when it is looked at.
 STALE_ENOUGH: Final = 0.95
 
-# A first guess of how a forecast falls in the logarithm of time while the customer is surely
-# there; any will do.
-_SLOPE_WHILE_THERE: Final = -0.7
-
 
 class Due(NamedTuple):
     """Instants in epoch ms, inf for never; both (n,).
@@ -180,9 +176,11 @@ def _fall_in(valuation: Valuation, figures: Figures, pieces: _Pieces) -> Floats:
         start_ms = pieces.start_ms[chosen]
         rows = figures.rows[chosen]
         later = start_ms > figures.at_ms[chosen]
-        value = figures.predicted[chosen]
+        value, p_alive = figures.predicted[chosen], figures.p_alive[chosen]
         if later.any():
-            value[later] = valuation.predicted(rows[later], start_ms[later])
+            then = valuation.forecast(rows[later], start_ms[later])
+            value[later] = valuation.facts.order_value[rows[later]] * then.expected_purchases
+            p_alive[later] = then.p_alive
         roots = _last_above(
             valuation,
             valuation.predicted,
@@ -191,7 +189,7 @@ def _fall_in(valuation: Valuation, figures: Figures, pieces: _Pieces) -> Floats:
             start_ms,
             value,
             pieces.end_ms[chosen],
-            figures.p_alive[chosen],
+            p_alive,
             gap_share=0.0,
         )
         found[chosen] = np.minimum(found[chosen], roots)
@@ -371,7 +369,6 @@ def _last_above(
     gap_share: float,
 ) -> Floats:
     facts = valuation.facts
-    shape = valuation.rules.policy.params.r + facts.frequency[rows]
     return last_above(
         lambda part, at_ms: curve(rows[part], at_ms),
         Search(
@@ -380,8 +377,8 @@ def _last_above(
             start_ms=start_ms,
             start_value=start_value,
             end_ms=end_ms,
-            # p_alive falls as a logistic curve does.
-            slope=_SLOPE_WHILE_THERE - shape * (1.0 - p_alive),
+            p_there=p_alive,
+            shape=valuation.rules.policy.params.r + facts.frequency[rows],
             gap_ms=_EXACT_MS,
             gap_share=gap_share,
         ),

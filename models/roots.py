@@ -1,9 +1,12 @@
 """When falling curves come down to their targets: many at once, each with as few looks as it needs.
 
-A look at a curve costs far more than the arithmetic around it, and the curves are nearly straight
-in the logarithms of value and of time since the model's origin: a secant there gains about one and
-a half times the digits a look, from either side. Every row is refined on its own and leaves when
-it is done, so that its answer does not depend on its neighbours, to the last bit.
+A look at a curve costs far more than the arithmetic around it. What customers are expected to do
+falls for two reasons: the chance that they are there at all is a logistic function of the logarithm
+of time since the model's origin, and what they would do if they are is nearly a power of that time.
+So there is a ceiling, the value at the start of somebody who is surely there, and the logarithm of
+value / (ceiling - value) is nearly straight in the logarithm of time: a secant there gains about
+one and a half times the digits a look, from either side. Every row is refined on its own and leaves
+when it is done, so that its answer does not depend on its neighbours, to the last bit.
 """
 
 from collections.abc import Callable
@@ -22,6 +25,10 @@ Curve = Callable[[Indices, Floats], Floats]
 
 _LOOKS_MAX: Final = 100
 _TINY: Final = 1e-300  # a value that underflowed is below any target
+_HARDLY: Final = 1e-12  # a share of the ceiling: nobody is there more surely than that
+
+_FALL_WHILE_THERE: Final = 0.7
+"""About the power of time with which a forecast falls while the customer is surely there."""
 
 
 @dataclass
@@ -34,7 +41,8 @@ class Search:
         start_ms: (n,) where the search begins.
         start_value: (n,) the curve there.
         end_ms: (n,) where it ends, after `start_ms`.
-        slope: (n,) a guess of d ln(value) / d ln(time since the origin) at the start, below 0.
+        p_there: (n,) a guess of the chance to be there at the start, in [0, 1].
+        shape: (n,) a guess of the power of time with which its odds fall, above 0.
         gap_ms: how far before the truth an answer may be, in ms, above 0.
         gap_share: the same as a share of the time since `start_ms`; the greater of both holds.
     """
@@ -44,16 +52,18 @@ class Search:
     start_ms: Floats
     start_value: Floats
     end_ms: Floats
-    slope: Floats
+    p_there: Floats
+    shape: Floats
     gap_ms: float
     gap_share: float
 
 
 # Numbers of the rows still looked for, one row of an array each: all of them are thinned out by
-# one call. u is ln(time since the origin), g is ln(value / target), the gap is on the axis of u.
-# Above are the latest looks above the target, below the earliest not above it, at first the end.
-_LOG_TARGET, _ORIGIN_MS, _START_MS, _END_MS, _END_U, _SLOPE = range(6)
-_U, _G, _ABOVE_U, _ABOVE_MS, _BELOW_U, _GAP_U = range(6, 12)
+# one call. u is ln(time since the origin), g is ln(value / (ceiling - value)) less that of the
+# target, the gap is on the axis of u. Above are the latest looks above the target, below the
+# earliest not above it, at first the end.
+_TARGET, _CEILING, _TARGET_G, _SHAPE, _ORIGIN_MS, _START_MS, _END_MS, _END_U = range(8)
+_NEXT_U, _LAST_U, _LAST_G, _ABOVE_U, _ABOVE_MS, _BELOW_U, _GAP_U = range(8, 15)
 
 
 def last_above(curve: Curve, search: Search) -> Floats:
@@ -71,7 +81,7 @@ def last_above(curve: Curve, search: Search) -> Floats:
     found = np.full(search.target.shape, np.inf)
     numbers = _opened(search)
     rows = np.arange(search.target.size)
-    crossed = numbers[_G] <= 0.0
+    crossed = search.start_value <= search.target
     if crossed.any():
         found[crossed] = search.start_ms[crossed]
         rows, numbers = rows[~crossed], numbers[:, ~crossed]
@@ -87,41 +97,62 @@ def last_above(curve: Curve, search: Search) -> Floats:
 
 
 def _opened(search: Search) -> Floats:
+    numbers: Floats = np.empty((15, search.target.size))
+    start_value = np.maximum(search.start_value, _TINY)
+    target = np.maximum(search.target, _TINY)  # 0 is where a forecast underflows
+    ceiling = start_value / np.maximum(search.p_there, _HARDLY)
     since_ms = search.start_ms - search.origin_ms
-    numbers: Floats = np.empty((12, search.target.size))
-    # 0 is where a forecast underflows.
-    log_target = np.log(np.maximum(search.target, _TINY), out=numbers[_LOG_TARGET])
-    numbers[_ORIGIN_MS] = search.origin_ms
+    start_u = np.log(since_ms)
+    target_g = _odds(target, ceiling)
+    # How long either reason alone would take: both together take less. A mean that measured well.
+    gone = np.maximum(_odds(start_value, ceiling) - target_g, _HARDLY) / search.shape
+    less = np.maximum(np.log(start_value / target), _HARDLY) / _FALL_WHILE_THERE
+    numbers[_TARGET], numbers[_CEILING], numbers[_TARGET_G] = search.target, ceiling, target_g
+    numbers[_SHAPE], numbers[_ORIGIN_MS] = search.shape, search.origin_ms
     numbers[_START_MS] = numbers[_ABOVE_MS] = search.start_ms
     numbers[_END_MS] = search.end_ms
     numbers[_END_U] = numbers[_BELOW_U] = np.log(search.end_ms - search.origin_ms)
-    numbers[_SLOPE] = search.slope
-    numbers[_U] = numbers[_ABOVE_U] = np.log(since_ms)
-    numbers[_G] = np.log(np.maximum(search.start_value, _TINY)) - log_target
+    numbers[_NEXT_U] = start_u + gone * less / np.hypot(gone, less)
+    numbers[_LAST_U] = numbers[_LAST_G] = np.nan
+    numbers[_ABOVE_U] = start_u
     numbers[_GAP_U] = search.gap_ms / since_ms
     return numbers
+
+
+def _odds(value: Floats, ceiling: Floats) -> Floats:
+    """ln(value / (ceiling - value)); a curve that is no forecast may lie above its ceiling."""
+    odds: Floats = np.log(value / np.maximum(ceiling - value, _HARDLY * ceiling))
+    return odds
 
 
 def _look(
     curve: Curve, rows: Indices, numbers: Floats, search: Search
 ) -> tuple[NDArray[np.bool_], Floats]:
     """Looks once at each row's curve; which rows are done, and their answers."""
-    log_target, origin_ms, start_ms, end_ms, end_u, slope = numbers[:_U]
-    last_u, last_g, above_u, above_ms, below_u, gap_u = numbers[_U:]
+    target, ceiling, target_g, shape, origin_ms, start_ms, end_ms, end_u = numbers[:_NEXT_U]
+    next_u, last_u, last_g, above_u, above_ms, below_u, gap_u = numbers[_NEXT_U:]
     # Half a gap before the estimate: a look that lands above the target is an answer.
-    u = last_u - last_g / slope - 0.5 * gap_u
+    u = next_u - 0.5 * gap_u
     beyond = u >= below_u
     at_end = beyond & (below_u >= end_u)
     np.copyto(u, 0.5 * (above_u + below_u), where=beyond | ~(u > above_u))
     np.copyto(u, end_u, where=at_end)
     at_ms = origin_ms + np.exp(u)
     np.copyto(at_ms, end_ms, where=at_end)
-    g = np.log(np.maximum(curve(rows, at_ms), _TINY)) - log_target
-    above = g > 0.0
+    value = np.maximum(curve(rows, at_ms), _TINY)
+    above = value > target
+    g = _odds(value, ceiling) - target_g
     with np.errstate(divide="ignore", invalid="ignore"):
-        secant = (g - last_g) / (u - last_u)
-    np.copyto(slope, secant, where=(secant < 0.0) & np.isfinite(secant))
-    numbers[_U], numbers[_G] = u, g
+        slope = (g - last_g) / (u - last_u)
+    # At first, and where the curve is no forecast, as the two reasons would have it.
+    np.copyto(
+        slope,
+        -shape - _FALL_WHILE_THERE * ceiling / np.maximum(ceiling - value, _HARDLY * ceiling),
+        where=~((slope < 0.0) & np.isfinite(slope)),
+    )
+    np.copyto(last_u, u)
+    np.copyto(last_g, g)
+    np.copyto(next_u, u - g / slope)
     np.copyto(above_u, u, where=above)
     np.copyto(above_ms, at_ms, where=above)
     np.copyto(below_u, u, where=~above)

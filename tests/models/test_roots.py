@@ -22,7 +22,8 @@ def search(alpha: float, start: np.ndarray, value: np.ndarray, target: np.ndarra
         start_ms=start * MS_PER_DAY,
         start_value=value,
         end_ms=start * MS_PER_DAY + YEARS_20_MS,
-        slope=np.full(start.shape, -1.0),
+        p_there=np.full(start.shape, 0.9),
+        shape=np.full(start.shape, 1.0),
         gap_ms=GAP_MS,
         gap_share=0.0,
     )
