@@ -18,7 +18,7 @@ from models.ladder import Floats, Indices
 from models.tiers import tier_value
 from models.valuation import Valuation
 
-_NEAR_MS: Final = 64  # wider than the gap of a search, so that its answer is inside
+_NEAR_MS: Final = 32  # wider than the gap of a search, so that its answer is inside
 
 
 def tier_crossings(

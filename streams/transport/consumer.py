@@ -65,7 +65,7 @@ class LaneConsumer(InertConsumer):
         self._instance: str | None = self.app.conf.consumer_group_instance_id or None
         self._generation = -1
         self.joined = False
-        self.turns = Turns(2 * self.app.lane_settings.records_max)
+        self.turns = Turns(self.app.lane_settings.records_max)
         self._closing = False
         self._kafka: aiokafka.AIOKafkaConsumer = None
         self._heeding: asyncio.Task[None] | None = None

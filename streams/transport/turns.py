@@ -1,7 +1,7 @@
 """How much all lanes of a worker have in work together.
 
 A batch in work takes many times the memory of its records, and one core works on one at a time:
-more than two large ones help nobody. So lanes take turns by events. Small batches, of which many
+more than one large one helps nobody. So lanes take turns by events. Small batches, of which many
 fit, pass side by side as they come.
 """
 
