@@ -8,9 +8,10 @@ looked up afterwards, for all changes together.
 import msgspec
 import numpy as np
 
-from models.batch import NONE, Batch, Customer, Rows
+from models.batch import Batch, Customer, Rows
 from models.changes import CHURN, TIER, Kind
 from models.deadlines import next_rises
+from models.fact_rows import NONE
 from models.ladder import LOWEST, Floats, Indices, Ladder, settle
 from models.valuation import Figures, Valuation
 

@@ -14,8 +14,8 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from models.batch import NONE, Batch, Customer, Rows
-from models.fact_rows import Int64s
+from models.batch import Batch, Customer, Rows
+from models.fact_rows import NONE, Int64s
 from models.judged_windows import SILENT_WINDOWS_MAX, WINDOW_DAYS, WINDOW_MS, window_ends_ms
 from models.state import NOT_BEGUN, NOTHING
 from models.valuation import Valuation
