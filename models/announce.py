@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 import msgspec
 import numpy as np
 
-from models.batch import NONE, Batch
+from models.batch import Batch
 from models.chain import Looks, Move
 from models.changes import (
     CHURN,
@@ -22,7 +22,7 @@ from models.changes import (
     change_id,
 )
 from models.events import Kind as EventKind
-from models.fact_rows import FactRows
+from models.fact_rows import NONE, FactRows
 from models.ladder import Indices, Ladder
 from models.moves import Step, steps_of
 from models.policy import Policy

@@ -9,17 +9,13 @@ from collections.abc import Callable
 from typing import Final
 
 import msgspec
-import numpy as np
 
 from models.change_over import ChangeOver
 from models.events import Event, Kind
-from models.fact_rows import FactRows, Int64s
+from models.fact_rows import NONE, FactRows, Int64s, int64s
 from models.rules import Rules
 from models.state import Outcome, State, decode
 from models.times import MS_PER_S
-
-NONE: Final = -1
-"""No row, no silence."""
 
 _NUMBERS: Final = 5  # that are noted of each row
 _ENGAGEMENT: Final = int(Kind.ENGAGEMENT)
@@ -139,13 +135,17 @@ class Batch:
         Raises:
             BadEvent: the facts refuse it; nothing has changed.
         """
+        # Each time a comparison, as min() and max() take three times as long.
         at_ms = event.at_ms
-        now_ms = min(timestamp_ms, at_ms)
-        now_ms = max(now_ms, self.now_ms)
-        customer = self.customer(event.customer)
+        now_ms = timestamp_ms if timestamp_ms < at_ms else at_ms  # noqa: FURB136
+        if now_ms < self.now_ms:  # noqa: PLR1730
+            now_ms = self.now_ms
+        customer = self.customers.get(event.customer) or self.customer(event.customer)
         state = customer.state
         before_ms = customer.as_of_ms
-        as_of_ms = max(now_ms, at_ms, before_ms)
+        as_of_ms = at_ms if at_ms > now_ms else now_ms  # noqa: FURB136
+        if as_of_ms < before_ms:  # noqa: PLR1730
+            as_of_ms = before_ms
         silent = customer.fact_row
         same = event.kind == _ENGAGEMENT and not self._engaging
         if silent == NONE:
@@ -165,7 +165,8 @@ class Batch:
         state.revision += 1
         self.now_ms = now_ms
         if not same:
-            customer.fact_row = self.facts.add(state)
+            # If there is a silent row, it is the customer's newest: only the event lies between.
+            customer.fact_row = self.facts.add(state, silent)
         self._add(customer, event, as_of_ms, silent if before_ms < as_of_ms else NONE)
         return outcome
 
@@ -189,7 +190,7 @@ class Batch:
 
     def rows(self) -> Rows:
         """All rows, in the order in which they were added."""
-        return Rows(np.array(self._numbers, dtype=np.int64).reshape(-1, _NUMBERS).T.copy())
+        return Rows(int64s(self._numbers).reshape(-1, _NUMBERS).T.copy())
 
     def id_before(self, row: int, earlier: int) -> str:
         """Id of the customer's last event before a row."""

@@ -8,9 +8,10 @@ looked up afterwards, for all changes together.
 import msgspec
 import numpy as np
 
-from models.batch import NONE, Batch, Customer, Rows
+from models.batch import Batch, Customer, Rows
 from models.changes import CHURN, TIER, Kind
 from models.deadlines import next_rises
+from models.fact_rows import NONE
 from models.ladder import LOWEST, Floats, Indices, Ladder, settle
 from models.valuation import Figures, Valuation
 
@@ -136,25 +137,30 @@ def follow(  # noqa: C901 - one loop, without a call where nothing moves
     """
     tiers = _Bounds(valuation.rules.tiers, looks.figures.tier_value)
     levels = _Bounds(valuation.rules.levels, looks.figures.decline)
+    tier_up, tier_hold, level_up, level_hold = tiers.up, tiers.hold, levels.up, levels.hold
     held: list[bool] = valuation.level_held.tolist()
     fact_rows: list[int] = looks.rows.facts.tolist()
     cuts = looks.cuts
     moves: list[Move] = []
     for row, (customer, look) in enumerate(zip(batch.who, looks.at_end, strict=True)):
+        tier, level = customer.tier, customer.level
         if look != NONE:
             if row in cuts:
                 for silence in cuts[row]:
                     _pass(customer, silence, row, tiers, levels, held, moves)
-            elif not (tiers.allow(customer.tier, look) and levels.allow(customer.level, look)):
+                tier, level = customer.tier, customer.level
+            elif not (
+                (tier is None or tier_up[look] <= tier <= tier_hold[look])
+                and (level is None or level_up[look] <= level <= level_hold[look])
+            ):
                 _pass(customer, looks.silence(row), row, tiers, levels, held, moves)
-        tier = customer.tier
-        if tier is None or not tiers.up[row] <= tier <= tiers.hold[row]:
-            customer.tier = settle(tier, tiers.up[row], tiers.hold[row])
+                tier, level = customer.tier, customer.level
+        if tier is None or not tier_up[row] <= tier <= tier_hold[row]:
+            customer.tier = settle(tier, tier_up[row], tier_hold[row])
             moves.append(Move(TIER, row, tier, customer.tier, None))
-        level = customer.level
-        if level is None or not levels.up[row] <= level <= levels.hold[row]:
+        if level is None or not level_up[row] <= level <= level_hold[row]:
             if not held[fact_rows[row]]:
-                customer.level = settle(level, levels.up[row], levels.hold[row])
+                customer.level = settle(level, level_up[row], level_hold[row])
             elif level is None:
                 customer.level = LOWEST
             if customer.level != level:

@@ -38,19 +38,26 @@ def insert(gaps: list[int], index: int, before: int) -> None:
     gaps.insert(index, before)
 
 
-def drop_until(last: int, gaps: list[int], horizon: int) -> int:
-    """Drops the days up to and including `horizon` from the gaps; there is at least one day.
+def drop_until(first: int, gaps: list[int], horizon: int) -> list[int]:
+    """Drops the days up to and including `horizon` from the gaps.
+
+    Args:
+        first: the first day.
+        gaps: the gaps between the days.
+        horizon: the newest day to drop.
 
     Returns:
-        How many days are left; where it is 0, `last` has gone too.
+        The days dropped, ascending; where there is one more of them than there were gaps, none
+        is left.
     """
-    if last <= horizon:
-        gaps.clear()
-        return 0
-    day = last - sum(gaps)
-    gone = 0
-    while day <= horizon:
-        day += gaps[gone]
-        gone += 1
-    del gaps[:gone]
-    return len(gaps) + 1
+    dropped = []
+    for gap in gaps:
+        if first > horizon:
+            break
+        dropped.append(first)
+        first += gap
+    else:
+        if first <= horizon:
+            dropped.append(first)  # the last day, which no gap follows
+    del gaps[: len(dropped)]
+    return dropped

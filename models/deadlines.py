@@ -108,8 +108,11 @@ def tier_falls(
         rise_ms = _next_rise(valuation, figures)
         stop_ms = np.minimum(stop_ms, rise_ms - 1.0)
         # Until a day with more refunds than purchases leaves, nothing is known of what follows.
-        may_rise = np.isfinite(rise_ms) & _can_rise(valuation, figures, tier)
-        found = np.where((rise_ms <= end_ms) & ((tier > 0) | may_rise), rise_ms, np.inf)
+        rising = np.flatnonzero(rise_ms <= end_ms)
+        if rising.size:  # seldom: whoever refunded, on a day without as many purchases
+            counts = tier[rising] > 0
+            counts |= _can_rise(valuation, figures.take(rising), tier[rising])
+            found[rising[counts]] = rise_ms[rising[counts]]
     chosen = np.flatnonzero((tier > 0) & (stop_ms > figures.at_ms))
     if chosen.size:
         part = figures.take(chosen)
@@ -202,16 +205,21 @@ class _Leaving:
     def __init__(self, valuation: Valuation, figures: Figures, stop_ms: Floats) -> None:
         self._buckets = valuation.facts.buckets
         self._days = valuation.rules.days
-        self._rows = figures.rows
         self._starts = self._buckets.first_after(
             figures.rows, self._days.day_array(figures.at_ms) - ROLLING_DAYS
         )
         last_day = self._days.day_array(stop_ms.astype(np.int64)) - ROLLING_DAYS
-        self.count = self._buckets.first_after(figures.rows, last_day) - self._starts
+        # Most look so far ahead that all their days leave: these need no search.
+        end = self._buckets.ends[figures.rows]
+        some = np.flatnonzero(self._buckets.last_days[figures.rows] > last_day)
+        end[some] = self._buckets.first_after(figures.rows[some], last_day[some])
+        self.count = end - self._starts
+        self._totals = self._buckets.running_minor[self._buckets.ends[figures.rows]]
 
     def left(self, j: Indices | Int64s, i: Indices) -> Int64s:
         """Net revenue of the i-th rows once j days have left, minor units."""
-        return self._buckets.sum_from(self._rows[i], self._starts[i] + j)
+        left: Int64s = self._totals[i] - self._buckets.running_minor[self._starts[i] + j]
+        return left
 
     def at_ms(self, j: Indices | Int64s, i: Indices) -> Int64s:
         """When the j-th day, from 1 on, leaves the i-th rows; anything where there is none."""

@@ -33,7 +33,7 @@ class Engaged(NamedTuple):
         buckets = facts.engagements
         size = facts.last_ms.size
         every = np.arange(buckets.keys.size)
-        row, day = buckets.row(every), buckets.day(every)
+        row, day = buckets.run(every), buckets.day(every)
         start_ms = days.start_ms_array(day)
         since_ms = np.zeros(size, dtype=np.int64)
         since_ms[row] = start_ms  # days ascend within a row: the last one stays

@@ -132,28 +132,32 @@ class Facts(Summary, array_like=True, gc=False):
             BadEvent: `bad_amount`, a total would pass 2^62; nothing was changed.
         """
         hashed = id_hash(event.id)
-        newest = self.purchase_last_day
-        if self.engagement_last_day > newest:  # noqa: PLR1730 - max() takes three times as long
-            newest = self.engagement_last_day
-        if event.kind == _ENGAGEMENT:
-            if remembers(self.engagement_ids, hashed):
-                return _DUPLICATE
-            self.engagement_ids = remember(self.engagement_ids, hashed)
+        kind = event.kind
+        engaged = kind == _ENGAGEMENT
+        memory = self.engagement_ids if engaged else self.purchase_ids
+        if remembers(memory, hashed):
+            return _DUPLICATE
+        if engaged:
+            self.engagement_ids = remember(memory, hashed)
             counts = self.engagement_counts
             counts[event.engagement] = counts.get(event.engagement, 0) + 1
         else:
-            if remembers(self.purchase_ids, hashed):
-                return _DUPLICATE
-            self._check_totals(event)
-            self.purchase_ids = remember(self.purchase_ids, hashed)
+            total = self.refunded_minor
+            if kind == _PURCHASE:
+                total = self.spend_minor + self.late_spend_minor
+            if total + event.amount_minor > TOTAL_MINOR_MAX:
+                raise _too_much(event)
+            self.purchase_ids = remember(memory, hashed)
         self.last_event_id = event.id
+        newest = self.purchase_last_day
+        if self.engagement_last_day > newest:  # noqa: PLR1730 - max() takes three times as long
+            newest = self.engagement_last_day
         if day < newest - retention_days:
-            if event.kind != _ENGAGEMENT:
-                self._add_late(event)
+            self._add_late(event)
             return _LATE
-        if event.kind == _ENGAGEMENT:
+        if engaged:
             self._add_engagement(day, newest)
-        elif event.kind == _PURCHASE:
+        elif kind == _PURCHASE:
             self._add_purchase(event, day, newest)
         else:
             self.refunds += 1
@@ -163,21 +167,11 @@ class Facts(Summary, array_like=True, gc=False):
             self._forget(day, retention_days)
         return _PROCESSED
 
-    def _check_totals(self, event: Event) -> None:
-        if event.kind == _PURCHASE:
-            total = self.spend_minor + self.late_spend_minor
-        else:
-            total = self.refunded_minor
-        if total + event.amount_minor > TOTAL_MINOR_MAX:
-            raise BadEvent(
-                Reason.BAD_AMOUNT, f"{event.amount_minor} would lift the customer's total over 2^62"
-            )
-
     def _add_late(self, event: Event) -> None:
         if event.kind == _PURCHASE:
             self.orders += 1
             self.late_spend_minor += event.amount_minor
-        else:
+        elif event.kind != _ENGAGEMENT:
             self.refunds += 1
             self.refunded_minor += event.amount_minor
 
@@ -206,7 +200,8 @@ class Facts(Summary, array_like=True, gc=False):
         at_ms = event.at_ms
         self.orders += 1
         self.spend_minor += amount
-        self.last_at_ms = max(self.last_at_ms, at_ms)
+        if at_ms > self.last_at_ms:  # noqa: PLR1730 - as above
+            self.last_at_ms = at_ms
         if day == self.first_day:
             self.first_day_spend_minor += amount
             self.first_at_ms = min(self.first_at_ms, at_ms)
@@ -250,27 +245,37 @@ class Facts(Summary, array_like=True, gc=False):
     def _forget(self, newest: int, retention_days: int) -> None:
         """Gives up buckets older than 366 days, and purchase days older than the retention."""
         horizon = newest - BUCKET_DAYS
-        if self.engagement_day_counts:
-            last, gaps = self.engagement_last_day, self.engagement_gaps
-            if last - sum(gaps) <= horizon:
-                kept = day_list.drop_until(last, gaps, horizon)
-                del self.engagement_day_counts[: len(self.engagement_day_counts) - kept]
-                self.engagement_last_day = last if kept else 0
-        if self.purchase_orders:
-            last, gaps = self.purchase_last_day, self.purchase_gaps
-            if last - sum(gaps) <= horizon:
-                self._forget_purchases(last, gaps, horizon)
+        last = self.engagement_last_day
+        if last:
+            gaps = self.engagement_gaps
+            first = last - sum(gaps)
+            if first <= horizon:
+                dropped = day_list.drop_until(first, gaps, horizon)
+                del self.engagement_day_counts[: len(dropped)]
+                if not self.engagement_day_counts:
+                    self.engagement_last_day = 0
+        last = self.purchase_last_day
+        if last:
+            gaps = self.purchase_gaps
+            first = last - sum(gaps)
+            if first <= horizon:
+                self._forget_purchases(day_list.drop_until(first, gaps, horizon))
         old = self.old_days
         while old and old[0] < newest - retention_days:
             del old[0]  # its day stays counted in purchase_days: nothing can reach it any more
 
-    def _forget_purchases(self, last: int, gaps: list[int], horizon: int) -> None:
-        days = day_list.days_of(last, gaps, len(self.purchase_orders))
-        kept = day_list.drop_until(last, gaps, horizon)
-        gone = len(days) - kept
-        self.old_days += [
-            day for day, n in zip(days[:gone], self.purchase_orders, strict=False) if n
-        ]
-        del self.purchase_orders[:gone]
+    def _forget_purchases(self, dropped: list[int]) -> None:
+        orders, gone = self.purchase_orders, len(dropped)
+        for index, day in enumerate(dropped):  # mostly one
+            if orders[index]:
+                self.old_days.append(day)
+        del orders[:gone]
         del self.purchase_net_minor[:gone]
-        self.purchase_last_day = last if kept else 0
+        if not orders:
+            self.purchase_last_day = 0
+
+
+def _too_much(event: Event) -> BadEvent:
+    return BadEvent(
+        Reason.BAD_AMOUNT, f"{event.amount_minor} would lift the customer's total over 2^62"
+    )

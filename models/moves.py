@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 import msgspec
 import numpy as np
 
-from models.batch import NONE
 from models.chain import Looks, Move, Silence
 from models.changes import CHURN, TIER, Kind
 from models.crossings import level_crossings, tier_crossings
+from models.fact_rows import NONE
 from models.valuation import Valuation
 
 

@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.announce import CAUSES, announce
-from models.batch import NONE, Batch, Customer, Read
+from models.batch import Batch, Customer, Read
 from models.chain import Looks, follow
 from models.change_over import ChangeOver
 from models.changes import Change
 from models.deadlines import Due, Published, due, is_stale
 from models.events import BadEvent, Event, Kind
+from models.fact_rows import NONE
 from models.judged_windows import window_ends_ms
 from models.ladder import Indices
 from models.policy import Policy
@@ -117,7 +118,7 @@ def step(
             result.refused.append((index, refusal))
     for kind, found in outcomes.items():
         for outcome in Outcome:
-            if count := sum(one is outcome for one in found):
+            if count := found.count(outcome):
                 result.outcomes[_INPUTS[kind], outcome.value] += count
     result.now_ms = batch.now_ms
     if batch.who:

@@ -14,8 +14,8 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from models.batch import NONE, Batch, Customer, Rows
-from models.fact_rows import Int64s
+from models.batch import Batch, Customer, Rows
+from models.fact_rows import NONE, Int64s
 from models.judged_windows import SILENT_WINDOWS_MAX, WINDOW_DAYS, WINDOW_MS, window_ends_ms
 from models.state import NOT_BEGUN, NOTHING
 from models.valuation import Valuation
@@ -131,14 +131,14 @@ def judge(batch: Batch, valuation: Valuation, rows: Rows) -> Verdicts:
 def _ended(batch: Batch, valuation: Valuation, rows: Rows) -> tuple[list[Customer], _Ended]:
     """Who lived through a silence in which a window ended, and what it was."""
     chosen = np.flatnonzero(rows.silent != NONE)
-    who = [batch.who[row] for row in chosen.tolist()]
-    ends_ms = window_ends_ms([customer.key for customer in who], rows.at_ms[chosen])
+    keys = [batch.who[row].key for row in chosen.tolist()]
+    ends_ms = window_ends_ms(keys, rows.at_ms[chosen])
     since_ms = rows.silent_from_ms[chosen]
     passed = (ends_ms - since_ms - 1) // WINDOW_MS
     # Without a purchase there is no prediction.
     some = np.flatnonzero((passed > 0) & valuation.facts.bought[rows.silent[chosen]])
-    who = [who[index] for index in some.tolist()]
     chosen, ends_ms, passed = chosen[some], ends_ms[some], passed[some]
+    who = [batch.who[row] for row in chosen.tolist()]
     unknown = passed > SILENT_WINDOWS_MAX
     earlier, stored_bp = [], []
     for index, customer in enumerate(who):

@@ -84,7 +84,7 @@ def take_in(
         known: customers of this partition, whose place need not be computed.
     """
     intake = Intake([], [], [], {}, [])
-    flags = intake.flags
+    events, sources, flags = intake.events, intake.sources, intake.flags
     purchase, engagement = decoder.purchase, decoder.engagement
     for record in in_order(records):
         decode = purchase if record.topic == PURCHASES else engagement
@@ -103,6 +103,6 @@ def take_in(
                     Record(customer, record.value, list(record.headers), record.timestamp)
                 )
                 continue
-        intake.events.append((event, record.timestamp))
-        intake.sources.append(record)
+        events.append((event, record.timestamp))
+        sources.append(record)
     return intake

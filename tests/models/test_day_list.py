@@ -42,6 +42,6 @@ def test_a_day_is_found_or_inserted_where_it_belongs(days: list[int], day: int) 
 @given(sets_of_days, st.integers(10_900, 11_500))
 def test_days_up_to_a_horizon_are_dropped(days: list[int], horizon: int) -> None:
     gaps = gaps_of(days)
-    left = [day for day in days if day > horizon]
-    assert day_list.drop_until(days[-1], gaps, horizon) == len(left)
-    assert gaps == gaps_of(left)
+    dropped = [day for day in days if day <= horizon]
+    assert day_list.drop_until(days[0], gaps, horizon) == dropped
+    assert gaps == gaps_of(days[len(dropped) :])
