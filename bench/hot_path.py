@@ -1,8 +1,8 @@
 """What one event costs in the pure core, part by part: `python bench/hot_path.py`.
 
 The least of several repetitions, in microseconds of one core. Budget: an event's bytes to an
-`Event` 1.5; state decoded, changed and encoded 6 for 5 purchases and 15 engagements; a row of
-windows with 20 buckets 1.5; the head of a state 1; in a batch of 2,000 the forecast of a customer
+`Event` 1.5; state decoded, changed and encoded 6 for 5 purchases and 15 engagements; windows of
+20 buckets 1.5; the head of a state 1; in a batch of 2,000 the forecast of a customer
 1.5 and the interval of the predicted value 3.
 """
 
@@ -14,12 +14,13 @@ import numpy as np
 
 from models.days import Days
 from models.events import Decoder, Event
+from models.fact_rows import FactRows
 from models.gamma_gamma import population_mean
 from models.parameters import CDNOW
 from models.purchases import forecast_for
 from models.state import State, decode, decode_summary, encode, facts_digest
 from models.value_bounds import value_bounds
-from models.windows import WindowRows
+from models.windows import window_sums
 
 AT_MS = 1_772_357_400_000
 DAY_MS = 86_400_000
@@ -97,14 +98,18 @@ def main() -> None:
         report(f"decode, apply, encode: {name}", update)
 
     for rows in (1, 100, 2_000):
-
-        def windows(rows: int = rows) -> None:
-            collected = WindowRows()
-            for _ in range(rows):
-                collected.add(state, DAY)
-            collected.sums()
-
-        report(f"windows, a row of {rows}", windows, rows)
+        collected = FactRows()
+        for _ in range(rows):
+            collected.add(state)
+        columns, numbers = collected.columns(CDNOW), np.arange(rows)
+        today, states = np.full(rows, DAY), [state] * rows
+        report(
+            f"windows, a customer of {rows}",
+            lambda columns=columns, numbers=numbers, states=states, today=today: window_sums(
+                columns, numbers, states, today
+            ),
+            rows,
+        )
     report_values(2_000)
 
 

@@ -75,9 +75,9 @@ class FactRows:
     __slots__ = ("_engagements", "_last_days", "_numbers", "_run_of", "_runs", "_sizes")
 
     def __init__(self, *, engagements: bool = False) -> None:
-        self._engagements = _Runs() if engagements else None
+        self._engagements = Runs() if engagements else None
         self._numbers: list[int] = []
-        self._runs = _Runs()
+        self._runs = Runs()
         self._run_of: list[int] = []  # by row, its run,
         self._sizes: list[int] = []  # how many of the run's buckets are the row's,
         self._last_days: list[int] = []  # and the day of the last one
@@ -148,7 +148,7 @@ class FactRows:
         )
 
 
-class _Runs:
+class Runs:
     """Collects runs of buckets.
 
     Attributes:
@@ -202,7 +202,7 @@ class NetBuckets:
     last_days: Int64s
 
     @classmethod
-    def of(cls, collected: _Runs) -> "NetBuckets":
+    def of(cls, collected: Runs) -> "NetBuckets":
         """The buckets of runs that are a row each."""
         counts, last_days = int64s(collected.sizes), int64s(collected.last_days)
         ends = np.cumsum(counts)

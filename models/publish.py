@@ -18,7 +18,7 @@ from models.state import State
 from models.times import MS_MAX, MS_PER_DAY, MS_PER_S, rfc3339
 from models.valuation import Figures, Valuation
 from models.value_bounds import value_bounds
-from models.windows import WindowRows
+from models.windows import window_sums
 
 PROBABILITY_DIGITS: Final = 6
 _DAYS_DIGITS: Final = 6  # a tenth of a second
@@ -112,7 +112,7 @@ def publication(
         _times(facts.first_ms[rows], bought),
         _times(facts.last_ms[rows], bought),
         _next_purchases(valuation, figures, bought),
-        _windows(valuation, states, figures.at_ms),
+        _windows(valuation, states, figures),
         [_engagements(state.engagement_counts) for state in states],
         repeat(policy.params.name),
         repeat(policy.params.version),
@@ -161,19 +161,13 @@ def _next_purchases(
     return _times(at_ms, expected)
 
 
-def _windows(valuation: Valuation, states: Sequence[State], at_ms: Int64s) -> list[Windows]:
-    rows = WindowRows()
-    for state, today in zip(states, valuation.rules.days.day_array(at_ms).tolist(), strict=True):
-        rows.add(state, today)
-    sums = rows.sums()
-    lengths = zip(
-        np.ascontiguousarray(sums.orders.T).tolist(),
-        np.ascontiguousarray(sums.revenue_minor.T).tolist(),
-        np.ascontiguousarray(sums.engagements.T).tolist(),
-        strict=True,
-    )
+def _windows(valuation: Valuation, states: Sequence[State], figures: Figures) -> list[Windows]:
+    today = valuation.rules.days.day_array(figures.at_ms)
+    sums = window_sums(valuation.facts, figures.rows, states, today)
+    lengths = zip(*(np.ascontiguousarray(column.T).tolist() for column in sums), strict=True)
     return list(map(Windows, *(map(Window, *columns) for columns in lengths)))
 
 
 def _engagements(counts: dict[int, int]) -> dict[str, int]:
-    return {ENGAGEMENT_TYPES[index]: counts[index] for index in sorted(counts)}
+    # Most customers of a shop that sends no engagements have none.
+    return {ENGAGEMENT_TYPES[index]: counts[index] for index in sorted(counts)} if counts else {}
