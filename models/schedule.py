@@ -14,6 +14,7 @@ from typing import Final
 from models.times import MS_PER_S
 
 _SLOT_BITS: Final = 12  # a slot is 4,096 seconds
+_SLOT_START: Final = -1 << _SLOT_BITS  # what of a second tells where its slot begins
 _SWEEP_MIN: Final = 1_024
 
 
@@ -87,6 +88,15 @@ class Schedule:
             slot.seconds.append(deadline_s)
         if queued is not None:
             self._forget()
+
+    def put_all(self, deadlines: Iterable[tuple[bytes, int]]) -> None:
+        """Sets the deadlines of customers, as `put` does."""
+        entry_of, put = self._queued.get, self.put
+        for customer, deadline_s in deadlines:
+            entry_s = entry_of(customer)
+            # Most customers' deadlines have only moved away: an entry of an earlier slot stays.
+            if entry_s is None or entry_s >= deadline_s & _SLOT_START:
+                put(customer, deadline_s)
 
     def due(self, now_ms: int, limit: int) -> list[bytes]:
         """Takes out customers that are due, each once.

@@ -34,7 +34,7 @@ def test_none_is_missed_and_none_comes_twice(done: list[tuple[str, int, int]]) -
         if name == "put":
             customer = b"%d" % first
             deadline_s = second + now_ms // 1000 if second else 0
-            schedule.put(customer, deadline_s)
+            schedule.put_all([(customer, deadline_s)])
             true.pop(customer, None)
             if deadline_s:
                 true[customer] = deadline_s
@@ -57,6 +57,13 @@ def test_none_is_missed_and_none_comes_twice(done: list[tuple[str, int, int]]) -
                 schedule.put(customer, 0)
         earliest = schedule.earliest_s()
         assert not true or (earliest is not None and earliest <= min(true.values()))
+
+
+def test_an_earlier_second_of_the_same_slot_counts() -> None:
+    schedule = Schedule()
+    schedule.put_all([(b"c", 8_000)])
+    schedule.put_all([(b"c", 5_000)])
+    assert schedule.due(5_000_000, 9) == [b"c"]
 
 
 def test_a_deadline_that_moves_with_each_event_does_not_pile_up() -> None:
