@@ -8,7 +8,7 @@ in a replay must not be deleted on arrival. When it happened is in `ce_time` and
 Source: CloudEvents 1.0.2, and its Kafka protocol binding, section 3.2.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,7 +17,7 @@ import numpy as np
 from models.changes import Change
 from models.step import Step
 from models.times import rfc3339
-from sinks.record import Output, Record
+from sinks.record import Output, Record, Records
 
 SCORE_TYPE: Final = "clv.score.v1"
 TIER_CHANGE_TYPE: Final = "clv.tier-changed.v1"
@@ -62,21 +62,22 @@ class OutputTopics:
             Outputs with at least one record each; none for a step that changed nothing.
         """
         outputs = [
-            Output(self.scores, partition, self._scores(step.scores)),
+            Output(
+                self.scores,
+                partition,
+                Records(len(step.scores), lambda: self._scores(step.scores)),
+            ),
             Output(self.tier_changes, partition, self._changes(step.tier_changes, _TIER)),
             Output(self.churn_changes, partition, self._changes(step.churn_changes, _CHURN)),
         ]
         return [output for output in outputs if output.records]
 
-    def _scores(self, scores: Sequence[tuple[bytes, bytes]]) -> list[Record]:
+    def _scores(self, scores: Sequence[tuple[bytes, bytes]]) -> Iterator[Record]:
         """Records whose id is the customer's and the revision, and whose time is `as_of`."""
-        if not scores:
-            return []
         source = ("ce_source", self.source.encode())
         _check_layout(scores[0][1])
         # NamedTuple's own constructor is a Python function that costs more than all the rest.
         new = tuple.__new__
-        records = []
         for customer, value in scores:
             start = value.index(_REVISION) + len(_REVISION)
             end = value.index(b",", start)
@@ -89,29 +90,27 @@ class OutputTopics:
                 _SPECVERSION,
                 _CONTENT_TYPE,
             ]
-            records.append(new(Record, (customer, value, headers, None)))
-        return records
+            yield new(Record, (customer, value, headers, None))
 
-    def _changes(self, changes: Iterable[Change], kind: Header) -> list[Record]:
+    def _changes(self, changes: Sequence[Change], kind: Header) -> Records:
         """Records with the change's own id, by which subscribers see each once."""
-        changes = list(changes)
-        times = rfc3339(np.array([change.at_ms for change in changes], dtype=np.int64))
         source = ("ce_source", self.source.encode())
-        return [
-            Record(
-                change.customer,
-                change.value,
-                [
+
+        def records() -> Iterator[Record]:
+            new = tuple.__new__
+            times = rfc3339(np.array([change.at_ms for change in changes], dtype=np.int64))
+            for change, time in zip(changes, times, strict=True):
+                headers = [
                     ("ce_id", change.id.encode()),
                     kind,
                     source,
                     ("ce_time", time.encode()),
                     _SPECVERSION,
                     _CONTENT_TYPE,
-                ],
-            )
-            for change, time in zip(changes, times, strict=True)
-        ]
+                ]
+                yield new(Record, (change.customer, change.value, headers, None))
+
+        return Records(len(changes), records)
 
 
 _SCORE: Final[Header] = ("ce_type", SCORE_TYPE.encode())

@@ -1,5 +1,6 @@
 """How far a partition has come: in the changelog, under a key that no customer has."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -7,6 +8,7 @@ import msgspec
 
 from models.parameters import ModelParams
 from models.releases import Released
+from sinks.record import NO_HEADERS, Record, Records
 
 KEY: Final = b""
 
@@ -59,3 +61,22 @@ def released(stored: Parameters) -> Released:
         InvalidParameters: a newer program wrote them.
     """
     return Released(ModelParams.from_json(stored.document), stored.at_ms)
+
+
+def records(reached: bytes, states: Mapping[bytes, bytes]) -> Records:
+    """What a transaction writes to the changelog.
+
+    Args:
+        reached: the progress, encoded.
+        states: by customer, encoded.
+    """
+
+    def those() -> Iterator[Record]:
+        # First, so that who reads the changelog knows under which rules what follows was written.
+        yield Record(KEY, reached)
+        # NamedTuple's own constructor is a Python function: it would cost as much as a decode.
+        new, rest = tuple.__new__, (NO_HEADERS, None)
+        for item in states.items():
+            yield new(Record, (*item, *rest))
+
+    return Records(1 + len(states), those)

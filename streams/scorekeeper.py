@@ -17,7 +17,7 @@ from models.state import State, decode, decode_summary, encode
 from models.step import Step, rescore, silence, step
 from models.summary import Summary
 from sinks.metrics import Metrics
-from sinks.record import NO_HEADERS, Output, Record
+from sinks.record import Output
 from sinks.redis import RedisScores, Scored
 from sinks.sink import Committed
 from sinks.topics import OutputTopics
@@ -226,14 +226,9 @@ class Scorekeeper:
         if intake is not None:
             letters = [dead_letter(record, bad) for record, bad in intake.all_refused(result)]
             outputs += [Output(DEAD_LETTERS, number, letters), *intake.rerouted_outputs()]
-        # NamedTuple's own constructor is a Python function: it would cost as much as a decode.
-        new, rest = tuple.__new__, (NO_HEADERS, None)
         offsets = {tp.topic: at for tp, at in (self._lane.applied | batch.offsets).items()}
         reached = self._scoring.reached(result.now_ms, offsets, result.states)
-        # First, so that who reads the changelog knows under which rules what follows was written.
-        states = [Record(progress.KEY, reached)]
-        states += [new(Record, (*item, *rest)) for item in result.states.items()]
-        outputs.append(Output(shared.changelog, number, states))
+        outputs.append(Output(shared.changelog, number, progress.records(reached, result.states)))
         last = await batch.commit(outputs)
         self._prior, self._mark = self._mark, last[shared.changelog, number]
         self._report.batch(time.perf_counter() - self._begun_s, result, intake)
@@ -241,8 +236,8 @@ class Scorekeeper:
     def remember(self, batch: Batch, result: Step) -> None:
         """After the commit: the table, the schedule, and Redis."""
         table = self._table
-        for customer, state in result.states.items():
-            self._state_bytes += len(state) - len(table.get(customer, b""))
+        before = filter(None, map(table.get, result.states))
+        self._state_bytes += sum(map(len, result.states.values())) - sum(map(len, before))
         table.update(result.states)
         if self._scoring.change_over is not None:
             self._scoring.remember(result.states)
@@ -257,8 +252,7 @@ class Scorekeeper:
 
     def postpone(self, result: Step) -> None:
         """Set the deadlines that a step found. It needs no commit: stored ones are earlier."""
-        for customer, deadline_s in result.deadlines:
-            self._schedule.put(customer, deadline_s)
+        self._schedule.put_all(result.deadlines)
         if result is self._settling:
             self._settling = None
             self._begin_change()

@@ -1,7 +1,7 @@
 """One transactional producer for one partition number: outputs, changelog and offsets together."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -126,27 +126,30 @@ class Transactions:
 
     async def _send(self, output: Output) -> list[tuple[asyncio.Future[Any], int]]:
         """Send in as few record batches as fit; their acknowledgements and sizes."""
-        producer = self._producer
         sent = []
-        batch = producer.create_batch()
+        batch, append, count = self._new_batch()
         for key, value, headers, timestamp_ms in output.records:
-            if batch.append(key=key, value=value, headers=headers, timestamp=timestamp_ms) is None:
-                sent.append(await self._send_batch(batch, output))
-                batch = producer.create_batch()
-                if (
-                    batch.append(key=key, value=value, headers=headers, timestamp=timestamp_ms)
-                    is None
-                ):
-                    raise MessageSizeTooLargeError(
-                        f"a record of {len(value or b'')} bytes for {output.topic} "
-                        f"does not fit in a batch of {BATCH_BYTES_MAX}"
-                    )
-        sent.append(await self._send_batch(batch, output))
+            if append(count, timestamp_ms, key, value, headers) is None:
+                sent.append(await self._send_batch(batch, count, output))
+                batch, append, count = self._new_batch()
+                # A batch takes its first record whatever its size: then the broker has its say.
+                append(count, timestamp_ms, key, value, headers)
+            count += 1
+        sent.append(await self._send_batch(batch, count, output))
         return sent
 
-    async def _send_batch(self, batch: Any, output: Output) -> tuple[asyncio.Future[Any], int]:
+    def _new_batch(self) -> tuple[Any, Callable[..., Any], int]:
+        """An empty record batch, how to add the n-th record to it (None: full), and n."""
+        batch = self._producer.create_batch()
+        # Not the batch's own `append`: around the compiled one it serializes keys and values that
+        # are bytes already, and counts, in as much time again.
+        return batch, batch._builder.append, 0  # noqa: SLF001
+
+    async def _send_batch(
+        self, batch: Any, count: int, output: Output
+    ) -> tuple[asyncio.Future[Any], int]:
+        batch._relative_offset = count  # noqa: SLF001
         batch.close()
-        count = batch.record_count()
         future = await self._producer.send_batch(batch, output.topic, partition=output.partition)
         # The first failure of a transaction is raised; of the others asyncio need not complain.
         future.add_done_callback(lambda done: done.cancelled() or done.exception())

@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.client import AIOKafkaClient
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.consumer.subscription_state import Assignment, SubscriptionState, TopicPartitionState
+from aiokafka.producer.message_accumulator import BatchBuilder
 from faust.agents.manager import AgentManager
 from faust.app.base import BootStrategy
 from faust.tables.manager import TableManager
@@ -76,6 +77,9 @@ def test_attribute_is_there(owner, name) -> None:
         (AIOKafkaConsumer.__init__, "self._subscription = "),
         (AIOKafkaConsumer.__init__, "self._client = "),
         (AIOKafkaProducer.__init__, "self.client = "),
+        (BatchBuilder.__init__, "self._builder = DefaultRecordBatchBuilder("),
+        (BatchBuilder.append, "if metadata is None:"),
+        (BatchBuilder.record_count, "return self._relative_offset"),
         (AIOKafkaClient.force_metadata_update, "def force_metadata_update(self)"),
         (AIOKafkaClient.coordinator_lookup, "assert node_id is not None"),
         (AIOKafkaConsumer.start, "self._coordinator = "),
