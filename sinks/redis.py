@@ -17,7 +17,6 @@ import itertools
 import logging
 import secrets
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
-from itertools import chain
 from typing import Final, NamedTuple, cast
 
 from redis.asyncio import ConnectionPool, Redis
@@ -26,7 +25,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from sinks.redis_errors import address, explain, tls_hint
-from sinks.redis_link import Command, IncompleteTransaction, Link, link
+from sinks.redis_link import IncompleteTransaction, Link, link, pack
+from sinks.redis_many import packed_mset, packed_zadd
 from sinks.redis_mark import Attempt, Mark, UnreadableMark
 from sinks.sink import Answer, Committed, Unavailable, Unusable
 
@@ -257,32 +257,27 @@ class RedisScores:
                 stored = self._parse(key, await redis.watch(key) if last else seen)
 
     async def _commit(
-        self, redis: Link, key: bytes, mark: Mark, commands: list[Command], *, again: bool
+        self, redis: Link, key: bytes, mark: Mark, commands: list[bytes], *, again: bool
     ) -> tuple[bool, bytes | None]:
         try:
             return await redis.commit(
-                [*commands, (b"SET", key, mark.encode())], then_watch=key if again else None
+                [*commands, pack((b"SET", key, mark.encode()))], then_watch=key if again else None
             )
         except IncompleteTransaction:
             # The mark has moved although something is missing: without one, all is written again.
-            await redis.commit([(b"DEL", key)])
+            await redis.commit([pack((b"DEL", key))])
             raise
 
-    def _commands(self, piece: Scored) -> list[Command]:
+    def _commands(self, piece: Scored) -> list[bytes]:
         """What writes these scores: three commands, however many customers."""
         scores, ranks = piece
         if not scores:
             return []
         assert len(scores) == len(ranks), "each score has its ranks"
-        # hiredis writes integers itself; what is done here is done for every customer.
-        prefix = self._score
-        strings = [(prefix + customer, json) for customer, json in scores]
-        totals = [(total, customer) for customer, total, _ in ranks]
-        risks = [(at_risk, customer) for customer, _, at_risk in ranks]
         return [
-            (b"MSET", *chain.from_iterable(strings)),
-            (b"ZADD", self._total, *_flat(totals)),
-            (b"ZADD", self._risk, *_flat(risks)),
+            packed_mset(self._score, scores),
+            packed_zadd(self._total, [(customer, total) for customer, total, _ in ranks]),
+            packed_zadd(self._risk, [(customer, at_risk) for customer, _, at_risk in ranks]),
         ]
 
     def _mark(self, partition: int) -> bytes:
@@ -302,10 +297,6 @@ class RedisScores:
 
 
 _NOTHING: Final = Scored((), ())
-
-
-def _flat(members: list[tuple[int, bytes]]) -> Iterable[int | bytes]:
-    return cast(Iterable[int | bytes], chain.from_iterable(members))
 
 
 async def _pieces(chunks: Iterable[Scored] | AsyncIterable[Scored]) -> AsyncIterator[Scored]:

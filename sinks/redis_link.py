@@ -1,4 +1,4 @@
-"""One connection to Redis for one call: optimistic transactions, packed by hiredis.
+"""One connection to Redis for one call: optimistic transactions of packed commands.
 
 redis-py's own pipelines look at every argument in Python, which costs more than all the rest of
 a write. Its connections and their pool are used as they are.
@@ -17,10 +17,12 @@ from sinks.redis_errors import explain
 Command = tuple[bytes | str | int, ...]
 
 # hiredis' own annotation means a tuple of one.
-_pack: Final = cast(Callable[[Command], bytes], hiredis.pack_command)
-_MULTI: Final = _pack((b"MULTI",))
-_EXEC: Final = _pack((b"EXEC",))
-_UNWATCH: Final = _pack((b"UNWATCH",))
+pack: Final = cast(Callable[[Command], bytes], hiredis.pack_command)
+"""A command as it goes over the wire."""
+
+_MULTI: Final = pack((b"MULTI",))
+_EXEC: Final = pack((b"EXEC",))
+_UNWATCH: Final = pack((b"UNWATCH",))
 
 
 class Link:
@@ -37,12 +39,12 @@ class Link:
         return value
 
     async def commit(
-        self, commands: Sequence[Command], then_watch: bytes | None = None
+        self, commands: Sequence[bytes], then_watch: bytes | None = None
     ) -> tuple[bool, bytes | None]:
         """Run commands at once and together, unless a watched key has changed.
 
         Args:
-            commands: at least one.
+            commands: at least one, packed.
             then_watch: a key to watch for the next transaction, in the same round trip.
 
         Returns:
@@ -52,7 +54,7 @@ class Link:
             ResponseError: Redis refused a command; then none of them ran, or, where one was wrong
                 for the type of its key (`IncompleteTransaction`), all the others.
         """
-        packed = [_MULTI, *map(_pack, commands), _EXEC]
+        packed = [_MULTI, *commands, _EXEC]
         look = self._look(then_watch) if then_watch is not None else []
         self._watching = False
         replies = await self._ask([*packed, *look])
@@ -77,7 +79,7 @@ class Link:
 
     @staticmethod
     def _look(key: bytes) -> list[bytes]:
-        return [_pack((b"WATCH", key)), _pack((b"GET", key))]
+        return [pack((b"WATCH", key)), pack((b"GET", key))]
 
     async def _ask(self, packed: list[bytes]) -> list[Any]:
         """Send commands in one go and take all of their answers; the first error is raised."""
