@@ -1,6 +1,5 @@
 """`clv worker`: run the agents."""
 
-import asyncio
 import gc
 import os
 import sys
@@ -9,6 +8,11 @@ from streams import logs
 from streams.complaint import Complaint
 from streams.settings import Settings
 from streams.worker import run
+
+if sys.platform == "win32":
+    from asyncio import run as run_loop
+else:
+    from uvloop import run as run_loop  # a twelfth less CPU at a few thousand events a second
 
 
 def worker() -> None:
@@ -21,7 +25,7 @@ def worker() -> None:
     settings = Settings.load()
     _tame_garbage_collection()
     logs.set_up(settings.log_format)
-    asyncio.run(_run(settings))
+    run_loop(_run(settings))
 
 
 async def _run(settings: Settings) -> None:

@@ -24,7 +24,7 @@ from tests.chaos.faults import (
 from tests.chaos.run import Plan, run
 from tests.chaos.sabotage import MISTAKES
 
-SECONDS = 100.0
+SECONDS = 120.0
 """Of faults. With the start of the servers, settling and the recount it is less than three
 minutes."""
 
