@@ -131,16 +131,12 @@ def _kept(retention: timedelta) -> dict[str, str]:
     return {"retention.ms": str(retention // timedelta(milliseconds=1))}
 
 
-async def differences(
-    settings: Settings, client: AIOKafkaAdminClient, *, counts_only: bool = False
-) -> list[Difference]:
+async def differences(settings: Settings, client: AIOKafkaAdminClient) -> list[Difference]:
     """Compare Kafka's topics with what they have to be.
 
     Args:
         settings: what they have to be.
         client: a started admin client.
-        counts_only: leave the topics' settings out, for a broker that cannot tell them (the
-            embedded one).
 
     Returns:
         What is wrong; empty when all is right.
@@ -153,25 +149,22 @@ async def differences(
         if topic.name not in partitions
     ]
     found += _wrong_counts(wanted, partitions)
-    if not counts_only:
-        existing = [topic for topic in wanted if topic.name in partitions]
-        found += await _wrong_settings(client, existing)
+    found += await _wrong_settings(client, [t for t in wanted if t.name in partitions])
     return found
 
 
-async def verify(settings: Settings, *, counts_only: bool = False) -> None:
+async def verify(settings: Settings) -> None:
     """Hold that all topics are there as they have to be.
 
     Args:
         settings: what they have to be.
-        counts_only: see `differences`.
 
     Raises:
         WrongTopics: with one sentence for each thing that is wrong.
         KafkaAway: Kafka cannot be reached.
     """
     async with kafka.admin(settings) as client:
-        wrong = await differences(settings, client, counts_only=counts_only)
+        wrong = await differences(settings, client)
     if wrong:
         raise WrongTopics(sentences(wrong))
 
