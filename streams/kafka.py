@@ -14,6 +14,7 @@ from aiokafka.errors import IllegalOperation, KafkaConnectionError, KafkaError
 from streams.kafka_trouble import KafkaAway, KafkaRefused, trouble
 from streams.settings import PREFIX, Settings
 from streams.transport.brokers import among_brokers
+from streams.transport.stopping import stop
 from streams.wrong_settings import WrongSettings
 
 __all__ = ["KafkaAway", "KafkaRefused", "admin", "connection", "consumer", "producer", "reaching"]
@@ -130,7 +131,7 @@ async def consumer(settings: Settings, **arguments: Any) -> AsyncIterator[AIOKaf
             await asyncio.sleep(0)
             yield client
         finally:
-            await client.stop()
+            await stop(client)
 
 
 @asynccontextmanager

@@ -7,6 +7,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
+from streams.transport.stopping import stop
 from streams.transport.transaction import answering
 
 FETCH_BYTES_MAX = 8 << 20
@@ -89,4 +90,4 @@ async def read_changelog(
                     limit.reschedule(asyncio.get_running_loop().time() + SILENCE_S_MAX)
         return last
     finally:
-        await consumer.stop()
+        await stop(consumer)

@@ -19,6 +19,7 @@ from streams.transport.batch import Batch
 from streams.transport.brokers import until_brokers
 from streams.transport.inert import InertConsumer
 from streams.transport.lane import Lane
+from streams.transport.stopping import stop
 from streams.transport.transaction import is_passing
 from streams.transport.turns import Turns
 
@@ -107,7 +108,7 @@ class LaneConsumer(InertConsumer):
         await self.release()
         self._stop_heeding()
         if self._kafka is not None:
-            await self._kafka.stop()
+            await stop(self._kafka)
 
     async def release(self) -> None:
         """Finish and let go of every lane."""
@@ -120,7 +121,7 @@ class LaneConsumer(InertConsumer):
         self._closing = True
         self._stop_heeding()
         await self._close(set(self.lanes))
-        await self._kafka.stop()
+        await stop(self._kafka)
 
     async def subscribe(self, topics: Iterable[str]) -> None:
         """Join the group."""
