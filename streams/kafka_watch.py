@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 ASK_S: Final = 5.0
 ANSWER_S_MAX: Final = 5.0
-"""A batch may hold the event loop for some tenths of a second: less would be a false alarm."""
+"""A full batch holds the event loop for a second or so: less would be a false alarm."""
 
 NAME: Final = "kafka"
 
