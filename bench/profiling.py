@@ -35,7 +35,7 @@ STEPS: Final = (
     Step("decode events", r"models/(events|refusals|currencies|reasons)"),
     Step("take in: order, place, collect", r"(streams/(intake|placement)|aiokafka/partitioner)"),
     Step("apply: decode states", r"models/state", r"decode\w*"),
-    Step("store: encode states", r"models/(state|publish|step)", r"(encode|_?stored?)"),
+    Step("store: encode states", r"models/(state|settlement)", r"(encode|_?stored?)"),
     Step("apply: facts, ids, days", r"models/(facts|packed|day_list|event_ids|days|state|older)"),
     Step("apply: rows of facts", r"models/fact_rows", r"add"),
     Step("apply: events to customers", r"models/batch"),
@@ -51,7 +51,7 @@ STEPS: Final = (
     Step("population", r"models/population"),
     Step("remember: table, schedule", r"(streams/(scorekeeper|ticks|follower)|models/schedule)"),
     Step("step: what is left", r"models/"),
-    Step("records for topics", r"sinks/topics"),
+    Step("records for topics", r"(sinks/topics|sinks/record|streams/progress)"),
     Step("send: records into batches",
          r"(streams/transport/transaction|aiokafka/(producer/message_accumulator|codec))",
          r"(_send\w*|append|_build|_serialize|lz4_encode)"),
@@ -61,7 +61,7 @@ STEPS: Final = (
     Step("agent: freeing what a batch held", r"streams/agents"),
     Step("sockets: bytes to Kafka and Redis", r"asyncio/(selector_events|transports)"),
     Step("lanes, Faust, agents", r"(streams/|faust/|mode/)"),
-    Step("event loop", r"asyncio/"),
+    Step("event loop", r"(asyncio|uvloop)/"),
 )  # fmt: skip
 REST: Final = "start-up and rest"
 

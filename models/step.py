@@ -21,12 +21,12 @@ from models.deadlines import Due, Published, due, is_stale
 from models.events import BadEvent, Event, Kind
 from models.fact_rows import NONE
 from models.judged_windows import window_ends_ms
-from models.ladder import Indices
 from models.policy import Policy
 from models.population import Population
-from models.publish import DEADLINE_MS_MAX, deadline_seconds, publication
-from models.rules import Rules, rules_of
-from models.state import Outcome, encode
+from models.publish import publication
+from models.rules import rules_of
+from models.settlement import deadlines_of, settle, standing
+from models.state import Outcome
 from models.times import MS_PER_S
 from models.valuation import Figures, Valuation
 from models.verdicts import Verdicts, judge
@@ -190,7 +190,7 @@ def rescore(policy: Policy, states: Iterable[tuple[bytes, bytes]]) -> list[Resco
     ):
         customer.tier = up if customer.tier is None else customer.tier
         customer.level = level if customer.level is None else customer.level
-    when = due(valuation, looks.figures, *_steps(batch.who))
+    when = due(valuation, looks.figures, *standing(batch.who))
     tiers = [customer.state.tier for customer in batch.who]
     levels = [customer.state.churn_level for customer in batch.who]
     told = publication(valuation, batch.who, tiers, levels, looks.figures, when)
@@ -211,7 +211,7 @@ def _score(batch: Batch, result: Step, customers: list[Customer]) -> None:
     result.verdicts = judge(batch, valuation, looks.rows)
     last = np.array([customer.last_row for customer in customers], dtype=np.intp)
     figures = looks.figures.take(last)
-    when = due(valuation, figures, *_steps(customers))
+    when = due(valuation, figures, *standing(customers))
     events = [batch.events[row] for row in last.tolist()]
     for kind, count in Counter([None if event is None else event.kind for event in events]).items():
         result.causes["model" if kind is None else CAUSES[kind]] += count
@@ -245,47 +245,27 @@ def _refresh(batch: Batch, result: Step) -> None:
             batch.who[row].state.revision += not changed[row]
         part = looks.figures.take(fresh)
         result.causes.update(["model" if changed[row] else "silence" for row in fresh.tolist()])
-        _publish(result, valuation, customers, part, due(valuation, part, *_steps(customers)))
+        _publish(result, valuation, customers, part, due(valuation, part, *standing(customers)))
     kept = np.flatnonzero(~new)
     if kept.size:
         customers = [batch.who[row] for row in kept.tolist()]
         when = due(
             valuation,
             looks.figures.take(kept),
-            *_steps(customers),
+            *standing(customers),
             Published(published.p_active[kept], published.predicted_minor[kept]),
         )
-        seconds = _deadlines(customers, looks.figures.take(kept), when)
+        seconds = deadlines_of(customers, looks.figures.take(kept), when)
         result.deadlines += [(c.key, s) for c, s in zip(customers, seconds, strict=True)]
 
 
 def _publish(
     result: Step, valuation: Valuation, customers: list[Customer], figures: Figures, when: Due
 ) -> None:
-    tiers, levels = _names(valuation.rules, customers)
-    told = publication(valuation, customers, tiers, levels, figures, when)
-    deadlines = _deadlines(customers, figures, when)
-    keys = [customer.key for customer in customers]
-    result.states |= zip(
-        keys,
-        map(_stored, customers, tiers, levels, deadlines, told.predicted_minor, told.at_risk_minor),
-        strict=True,
-    )
-    result.scores += zip(keys, told.scores, strict=True)
-    result.ranks += zip(keys, told.total_minor, told.at_risk_minor, strict=True)
-    result.deadlines += zip(keys, deadlines, strict=True)
-    before = Population()
-    before.add(
-        [customer.was_tier for customer in customers],
-        [customer.was_level for customer in customers],
-        [customer.was_historic_minor for customer in customers],
-        [customer.was_predicted_minor for customer in customers],
-        [customer.was_at_risk_minor for customer in customers],
-    )
-    result.population.add(
-        tiers, levels, told.historic_minor, told.predicted_minor, told.at_risk_minor
-    )
-    result.population.subtract(before)
+    settled = settle(valuation, customers, figures, when)
+    result.states, result.scores, result.ranks = settled.states, settled.scores, settled.ranks
+    result.deadlines += settled.deadlines
+    result.population = settled.population
 
 
 def _window_ended(batch: Batch, looks: Looks) -> NDArray[np.bool_]:
@@ -297,47 +277,3 @@ def _window_ended(batch: Batch, looks: Looks) -> NDArray[np.bool_]:
     before_ms, at_ms = looks.rows.silent_from_ms, looks.rows.at_ms
     ended: NDArray[np.bool_] = window_ends_ms(keys, before_ms) < window_ends_ms(keys, at_ms)
     return ended
-
-
-def _deadlines(customers: Sequence[Customer], figures: Figures, when: Due) -> list[int]:
-    """Epoch seconds at which customers are to be looked at: they are due, or to be judged."""
-    ends_ms = window_ends_ms([customer.key for customer in customers], figures.at_ms)
-    judged = figures.bought & (ends_ms <= DEADLINE_MS_MAX)
-    return deadline_seconds(np.minimum(when.look_ms, np.where(judged, ends_ms, np.inf)))
-
-
-def _stored(
-    customer: Customer,
-    tier: str,
-    level: str,
-    deadline_s: int,
-    predicted_minor: int,
-    at_risk_minor: int,
-) -> bytes:
-    """The state after a score was published, encoded."""
-    state = customer.state
-    state.tier = tier
-    state.churn_level = level
-    state.deadline_s = deadline_s
-    state.as_of_ms = customer.as_of_ms
-    state.predicted_minor = predicted_minor
-    state.at_risk_minor = at_risk_minor
-    state.silent_s = customer.silent_s
-    return encode(state)
-
-
-def _names(rules: Rules, customers: Sequence[Customer]) -> tuple[list[str], list[str]]:
-    """Names of the tiers and levels of customers, all of whom have one."""
-    tiers, levels = rules.tiers.names, rules.levels.names
-    return (
-        [tiers[customer.tier] for customer in customers],  # type: ignore[index]
-        [levels[customer.level] for customer in customers],  # type: ignore[index]
-    )
-
-
-def _steps(customers: Sequence[Customer]) -> tuple[Indices, Indices]:
-    """Tiers and levels of customers, all of whom have one."""
-    return (
-        np.array([customer.tier for customer in customers], dtype=np.intp),
-        np.array([customer.level for customer in customers], dtype=np.intp),
-    )

@@ -1,0 +1,111 @@
+"""From the last rows of customers to all that is stored and published of them."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from models.batch import Customer
+from models.deadlines import Due
+from models.judged_windows import window_ends_ms
+from models.ladder import Indices
+from models.population import Population
+from models.publish import DEADLINE_MS_MAX, deadline_seconds, publication
+from models.rules import Rules
+from models.state import encode
+from models.valuation import Figures, Valuation
+
+
+class Settlement(NamedTuple):
+    """What follows for customers who got a new score; `models.step.Step` says what each is."""
+
+    states: dict[bytes, bytes]
+    scores: list[tuple[bytes, bytes]]
+    ranks: list[tuple[bytes, int, int]]
+    deadlines: list[tuple[bytes, int]]
+    population: Population
+
+
+def settle(
+    valuation: Valuation, customers: Sequence[Customer], figures: Figures, when: Due
+) -> Settlement:
+    """Publishes customers as they are.
+
+    Args:
+        valuation: of the rows' facts.
+        customers: (n,) with their states after the row that is published, and their steps.
+        figures: (n,) of that row.
+        when: (n,) silence makes them due.
+    """
+    tiers, levels = _names(valuation.rules, customers)
+    told = publication(valuation, customers, tiers, levels, figures, when)
+    deadlines = deadlines_of(customers, figures, when)
+    keys = [customer.key for customer in customers]
+    states = map(
+        _stored, customers, tiers, levels, deadlines, told.predicted_minor, told.at_risk_minor
+    )
+    population = Population()
+    population.add(tiers, levels, told.historic_minor, told.predicted_minor, told.at_risk_minor)
+    population.subtract(_before(customers))
+    return Settlement(
+        dict(zip(keys, states, strict=True)),
+        list(zip(keys, told.scores, strict=True)),
+        list(zip(keys, told.total_minor, told.at_risk_minor, strict=True)),
+        list(zip(keys, deadlines, strict=True)),
+        population,
+    )
+
+
+def deadlines_of(customers: Sequence[Customer], figures: Figures, when: Due) -> list[int]:
+    """Epoch seconds at which customers are to be looked at: they are due, or to be judged."""
+    ends_ms = window_ends_ms([customer.key for customer in customers], figures.at_ms)
+    judged = figures.bought & (ends_ms <= DEADLINE_MS_MAX)
+    return deadline_seconds(np.minimum(when.look_ms, np.where(judged, ends_ms, np.inf)))
+
+
+def standing(customers: Sequence[Customer]) -> tuple[Indices, Indices]:
+    """Tiers and levels of customers, all of whom have one."""
+    return (
+        np.array([customer.tier for customer in customers], dtype=np.intp),
+        np.array([customer.level for customer in customers], dtype=np.intp),
+    )
+
+
+def _names(rules: Rules, customers: Sequence[Customer]) -> tuple[list[str], list[str]]:
+    tiers, levels = rules.tiers.names, rules.levels.names
+    return (
+        [tiers[customer.tier] for customer in customers],  # type: ignore[index]
+        [levels[customer.level] for customer in customers],  # type: ignore[index]
+    )
+
+
+def _before(customers: Sequence[Customer]) -> Population:
+    population = Population()
+    population.add(
+        [customer.was_tier for customer in customers],
+        [customer.was_level for customer in customers],
+        [customer.was_historic_minor for customer in customers],
+        [customer.was_predicted_minor for customer in customers],
+        [customer.was_at_risk_minor for customer in customers],
+    )
+    return population
+
+
+def _stored(
+    customer: Customer,
+    tier: str,
+    level: str,
+    deadline_s: int,
+    predicted_minor: int,
+    at_risk_minor: int,
+) -> bytes:
+    """The state after a score was published, encoded."""
+    state = customer.state
+    state.tier = tier
+    state.churn_level = level
+    state.deadline_s = deadline_s
+    state.as_of_ms = customer.as_of_ms
+    state.predicted_minor = predicted_minor
+    state.at_risk_minor = at_risk_minor
+    state.silent_s = customer.silent_s
+    return encode(state)
