@@ -40,6 +40,9 @@ class Publisher(threading.Thread):
                     "message.timeout.ms": 0,
                     "message.max.bytes": 1_000_000,
                     "reconnect.backoff.max.ms": 500,
+                    # Beyond the longest pause of the broker: what it took with it when it died is
+                    # else waited for by the minute.
+                    "socket.timeout.ms": 20_000,
                     "log_level": 0,
                 }
             )
