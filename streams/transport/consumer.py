@@ -64,7 +64,7 @@ class LaneConsumer(InertConsumer):
         super().__init__(*args, **kwargs)
         self.lanes: dict[int, Lane] = {}
         self._instance: str | None = self.app.conf.consumer_group_instance_id or None
-        self._generation = -1
+        self._generation, self._member = -1, ""
         self.joined = False
         self.turns = Turns(self.app.lane_settings.records_max)
         self._closing = False
@@ -140,16 +140,20 @@ class LaneConsumer(InertConsumer):
         """Let go of these numbers, all at once: Redis or Kafka may make each take seconds."""
         await asyncio.gather(*(self.lanes.pop(number).close() for number in numbers))
 
-    async def assign(self, assigned: set[TP], generation: int) -> None:
+    async def assign(self, assigned: set[TP], generation: int, member: str) -> None:
         """Begin new lanes, go on with kept ones, close the rest.
 
         A lane is kept only over a rebalance that this worker took part in: had a generation
         passed without it, another worker may have owned and changed the partition meanwhile.
+        In the same generation nobody has: the worker asked again, as when Kafka was away.
+
+        Raises:
+            InstanceTakenError: in the same generation the group knows this worker by another id.
         """
         if self._closing:
             return
-        if generation == self._generation:
-            # No rebalance, and yet this worker had to join again: a static member was replaced.
+        if generation == self._generation and member != self._member:
+            # No rebalance, and yet this worker had to begin anew: a static member was replaced.
             raise InstanceTakenError(self._instance)
         numbers, parted = self._numbers(assigned)
         if parted:
@@ -158,8 +162,8 @@ class LaneConsumer(InertConsumer):
                 "inputs have the same number of partitions? See `clv topics check`",
                 sorted(parted),
             )
-        kept = numbers & set(self.lanes) if generation == self._generation + 1 else set()
-        self._generation, self.joined = generation, not parted
+        kept = numbers & set(self.lanes) if 0 <= generation - self._generation <= 1 else set()
+        self._generation, self._member, self.joined = generation, member, not parted
         await self._close(set(self.lanes) - kept)
         if self._closing:  # meanwhile
             return
@@ -298,10 +302,11 @@ class Rebalance(aiokafka.abc.ConsumerRebalanceListener):
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """A rebalance ends with these partitions."""
         consumer = self._consumer
-        generation = consumer._kafka._coordinator.generation  # noqa: SLF001
+        coordinator = consumer._kafka._coordinator  # noqa: SLF001
+        generation, member = coordinator.generation, coordinator.member_id
         try:
             tps = {TP(tp.topic, tp.partition) for tp in assigned}
             await consumer.app.rebalance_ends(tps, generation)
-            await consumer.assign(tps, generation)
+            await consumer.assign(tps, generation, member)
         except Exception as error:  # noqa: BLE001  aiokafka would only log it
             consumer.app.fail(error)

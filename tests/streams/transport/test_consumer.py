@@ -58,30 +58,45 @@ def tps(*numbers: int) -> set[TP]:
 async def test_a_number_is_kept_over_the_very_next_generation_only() -> None:
     kept, lost = FakeLane(0), FakeLane(1)
     consumer = new_consumer(kept, lost, generation=4)
-    await consumer.assign(tps(0, 2), 5)
+    await consumer.assign(tps(0, 2), 5, "me")
     assert sorted(consumer.lanes) == [0, 2]
     assert consumer.lanes[0] is kept
     assert (kept.started, lost.closed) == (1, 1)
-    await consumer.assign(tps(0), 7)
+    await consumer.assign(tps(0), 7, "me")
     assert consumer.lanes[0] is not kept
     assert kept.closed == 1
+
+
+async def test_whoever_asks_again_goes_on() -> None:
+    """As when Kafka was away: no rebalance, so nobody else had the number meanwhile."""
+    kept = FakeLane(0)
+    consumer = new_consumer(kept, generation=4)
+    await consumer.assign(tps(0), 5, "me")
+    await consumer.assign(tps(0), 5, "me")
+    assert consumer.lanes[0] is kept
+    assert (kept.started, kept.closed) == (2, 0)
+
+
+async def test_whose_instance_was_taken_ends() -> None:
+    consumer = new_consumer(FakeLane(0), generation=4)
+    await consumer.assign(tps(0), 5, "me")
     with pytest.raises(InstanceTakenError):
-        await consumer.assign(tps(0), 7)
+        await consumer.assign(tps(0), 5, "my successor")
 
 
 async def test_a_worker_may_have_no_partitions() -> None:
     consumer = new_consumer(FakeLane(0), generation=4)
-    await consumer.assign(set(), 5)
+    await consumer.assign(set(), 5, "me")
     assert consumer.joined
     assert consumer.lanes == {}
 
 
 async def test_a_number_without_one_of_its_topics_has_no_lane() -> None:
     consumer = new_consumer()
-    await consumer.assign(tps(0) | {TP("a", 1)}, 5)
+    await consumer.assign(tps(0) | {TP("a", 1)}, 5, "me")
     assert list(consumer.lanes) == [0]
     assert not consumer.joined
-    await consumer.assign(tps(0, 1), 6)
+    await consumer.assign(tps(0, 1), 6, "me")
     assert consumer.joined
 
 
@@ -97,7 +112,7 @@ async def test_no_lane_starts_after_a_shutdown_has_begun() -> None:
     kept, lost = FakeLane(0), FakeLane(1)
     lost.may_end.clear()
     consumer = new_consumer(kept, lost, generation=4)
-    assigning = asyncio.create_task(consumer.assign(tps(0, 2), 5))
+    assigning = asyncio.create_task(consumer.assign(tps(0, 2), 5, "me"))
     await asyncio.sleep(0)
     await consumer.release()
     lost.may_end.set()
@@ -111,7 +126,7 @@ async def test_lanes_are_closed_all_at_once() -> None:
     for lane in lanes:
         lane.may_end.clear()
     consumer = new_consumer(*lanes, generation=4)
-    assigning = asyncio.create_task(consumer.assign(set(), 5))
+    assigning = asyncio.create_task(consumer.assign(set(), 5, "me"))
     await asyncio.sleep(0.01)
     assert [lane.closed for lane in lanes] == [1, 1, 1]
     for lane in lanes:
