@@ -139,9 +139,9 @@ def _look(
     np.copyto(u, end_u, where=at_end)
     at_ms = origin_ms + np.exp(u)
     np.copyto(at_ms, end_ms, where=at_end)
-    value = np.maximum(curve(rows, at_ms), _TINY)
-    above = value > target
-    g = _odds(value, ceiling) - target_g
+    value = curve(rows, at_ms)
+    above = value > target  # as they are: both may have underflowed
+    g = _odds(np.maximum(value, _TINY), ceiling) - target_g
     with np.errstate(divide="ignore", invalid="ignore"):
         slope = (g - last_g) / (u - last_u)
     # At first, and where the curve is no forecast, as the two reasons would have it.

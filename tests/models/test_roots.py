@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from models.parameters import ModelParams
@@ -77,6 +77,7 @@ rows = st.lists(
 
 
 @proof
+@example([(1, 200.0, 1225.0, 0.5)])  # the curve is about to underflow, and its target has
 @given(rows)
 def test_close_to_the_truth_and_never_after_it(
     drawn: list[tuple[int, float, float, float]],
