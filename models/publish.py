@@ -15,7 +15,7 @@ from models.ladder import Floats
 from models.purchases import model_for
 from models.score import SCHEMA, Score, Window, Windows, encode_all
 from models.state import State
-from models.times import MS_MAX, MS_PER_DAY, MS_PER_S, rfc3339
+from models.times import MS_MAX, MS_PER_DAY, rfc3339
 from models.valuation import Figures, Valuation
 from models.value_bounds import value_bounds
 from models.windows import window_sums
@@ -23,8 +23,6 @@ from models.windows import window_sums
 PROBABILITY_DIGITS: Final = 6
 _DAYS_DIGITS: Final = 6  # a tenth of a second
 
-_SECOND_MAX: Final = 2**32 - 1  # what the state has room for: the year 2106
-DEADLINE_MS_MAX: Final = _SECOND_MAX * MS_PER_S
 _LIKELY_THERE: Final = 0.5  # below it, a next purchase is rather not expected
 
 
@@ -123,15 +121,6 @@ def publication(
 def floored(values: Floats) -> Int64s:
     """Money as it is published: whole minor units, rounded down (see `tiers.tier_value`)."""
     whole: Int64s = np.floor(values).astype(np.int64)
-    return whole
-
-
-def deadline_seconds(look_ms: Floats) -> list[int]:
-    """Instants in epoch ms, inf for never, as `State.deadline_s` has them: rounded down."""
-    ahead = np.isfinite(look_ms)
-    seconds = np.where(ahead, look_ms, 0.0) // MS_PER_S
-    # A second that has passed already is none that can be "never".
-    whole: list[int] = np.clip(seconds, ahead, _SECOND_MAX).astype(np.int64).tolist()
     return whole
 
 

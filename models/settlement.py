@@ -1,19 +1,23 @@
 """From the last rows of customers to all that is stored and published of them."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from models.batch import Customer
 from models.deadlines import Due
 from models.judged_windows import window_ends_ms
-from models.ladder import Indices
+from models.ladder import Floats, Indices
 from models.population import Population
-from models.publish import DEADLINE_MS_MAX, deadline_seconds, publication
+from models.publish import publication
 from models.rules import Rules
 from models.state import encode
+from models.times import MS_PER_S
 from models.valuation import Figures, Valuation
+
+_SECOND_MAX: Final = 2**32 - 1  # what the state has room for: the year 2106
+_DEADLINE_MS_MAX: Final = _SECOND_MAX * MS_PER_S
 
 
 class Settlement(NamedTuple):
@@ -59,8 +63,17 @@ def settle(
 def deadlines_of(customers: Sequence[Customer], figures: Figures, when: Due) -> list[int]:
     """Epoch seconds at which customers are to be looked at: they are due, or to be judged."""
     ends_ms = window_ends_ms([customer.key for customer in customers], figures.at_ms)
-    judged = figures.bought & (ends_ms <= DEADLINE_MS_MAX)
-    return deadline_seconds(np.minimum(when.look_ms, np.where(judged, ends_ms, np.inf)))
+    judged = figures.bought & (ends_ms <= _DEADLINE_MS_MAX)
+    return _seconds(np.minimum(when.look_ms, np.where(judged, ends_ms, np.inf)))
+
+
+def _seconds(look_ms: Floats) -> list[int]:
+    """Instants in epoch ms, inf for never, as `State.deadline_s` has them: rounded down."""
+    ahead = np.isfinite(look_ms)
+    seconds = np.where(ahead, look_ms, 0.0) // MS_PER_S
+    # A second that has passed already is none that can be "never".
+    whole: list[int] = np.clip(seconds, ahead, _SECOND_MAX).astype(np.int64).tolist()
+    return whole
 
 
 def standing(customers: Sequence[Customer]) -> tuple[Indices, Indices]:

@@ -125,8 +125,8 @@ class Scorekeeper:
             raise DamagedChangelog(log, self._number, progress.KEY) from error
         self._mark = mark
         summaries = [self._summary(*item) for item in self._table.items()]
-        for customer, summary in zip(self._table, summaries, strict=True):
-            self._schedule.put(customer, summary.deadline_s)
+        deadlines = (summary.deadline_s for summary in summaries)
+        self._schedule.put_all(zip(self._table, deadlines, strict=True))
         self._state_bytes = sum(map(len, self._table.values()))
         self._report.recovered(population_of(summaries))
         self._report.model(self._scoring.policy.params, self._scoring.pending)
