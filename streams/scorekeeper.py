@@ -229,7 +229,7 @@ class Scorekeeper:
         offsets = {tp.topic: at for tp, at in (self._lane.applied | batch.offsets).items()}
         reached = self._scoring.reached(result.now_ms, offsets, result.states)
         outputs.append(Output(shared.changelog, number, progress.records(reached, result.states)))
-        last = await batch.commit(outputs)
+        last = await batch.commit(outputs, hold_offsets=True)  # in `reached`
         self._prior, self._mark = self._mark, last[shared.changelog, number]
         self._report.batch(time.perf_counter() - self._begun_s, result, intake)
 

@@ -32,9 +32,14 @@ class Batch:
         self._committed = False
         self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    async def commit(self, outputs: Iterable[Output]) -> dict[tuple[str, int], int]:
-        """Publish outputs and the batch's offsets together; the last offset of each output."""
-        last = await self.lane.commit(outputs, self.offsets)
+    async def commit(
+        self, outputs: Iterable[Output], *, hold_offsets: bool = False
+    ) -> dict[tuple[str, int], int]:
+        """Publish outputs and the batch's offsets together; the last offset of each output.
+
+        `hold_offsets`: whether the outputs hold the offsets for the changelog (see `Lane.commit`).
+        """
+        last = await self.lane.commit(outputs, self.offsets, hold_offsets=hold_offsets)
         self._committed = True
         return last
 

@@ -28,6 +28,12 @@ log = logging.getLogger(__name__)
 POLL_MS = 100
 """How long a lane waits for records before it looks up."""
 
+FRESH_MS = 15
+"""How long a lane that was at work waits for what has come since its records were fetched."""
+
+PLENTY = 10
+"""This part of a full batch is plenty: then throughput counts, and its latency is its own."""
+
 FETCH_WAIT_MS = 25
 """How long the broker holds a fetch that finds nothing. While it does, partitions of the same
 broker that fall empty meanwhile are not asked for: this bounds what that costs in latency."""
@@ -216,11 +222,30 @@ class LaneConsumer(InertConsumer):
     async def fetch(
         self, tps: list[TopicPartition], records_max: int, *, patiently: bool
     ) -> dict[TopicPartition, list[Any]]:
-        """What has come, up to `records_max`; where it may wait, after a moment of silence."""
-        fetched: dict[TopicPartition, list[Any]] = await self._kafka.getmany(
-            *tps, timeout_ms=POLL_MS if patiently else 0, max_records=records_max
-        )
+        """What has come, up to `records_max`; where it may wait, after a moment of silence.
+
+        aiokafka fetches a partition's next records as soon as its last ones are taken, and holds
+        them while those are worked on. What came meanwhile would wait for a whole batch more: so
+        it is asked for, too, unless there is plenty to do.
+        """
+        fetched = await self._records(tps, 0, records_max)
+        if not patiently:
+            return fetched
+        if not fetched:
+            return await self._records(tps, POLL_MS, records_max)
+        count = sum(map(len, fetched.values()))
+        if count < records_max // PLENTY:
+            for tp, chunk in (await self._records(tps, FRESH_MS, records_max - count)).items():
+                fetched.setdefault(tp, []).extend(chunk)
         return fetched
+
+    async def _records(
+        self, tps: list[TopicPartition], timeout_ms: int, records_max: int
+    ) -> dict[TopicPartition, list[Any]]:
+        found: dict[TopicPartition, list[Any]] = await self._kafka.getmany(
+            *tps, timeout_ms=timeout_ms, max_records=records_max
+        )
+        return found
 
     async def deliver(self, batch: Batch) -> None:
         """Hand a batch to the agent, through Faust's conductor."""

@@ -21,12 +21,14 @@ from streams.transport.batch import Batch
 from streams.transport.changelog import DamagedChangelog, read_changelog
 from streams.transport.roles import Feed, Keeper, KeeperFactory, LaneSettings
 from streams.transport.table import StateTable
-from streams.transport.transaction import Transactions, is_passing
+from streams.transport.transaction import PASSING, Transactions, is_passing
+from streams.transport.untold import Untold
 
 log = logging.getLogger(__name__)
 
 BACKOFF_S_MIN, BACKOFF_S_MAX = 0.1, 5.0
 CLOSE_S_MAX = 1.0
+TELL_S_MAX = 1.0
 
 
 class OffsetGapError(Exception):
@@ -48,7 +50,7 @@ class Lane:
         self._log = logging.LoggerAdapter(log, {"partition": number})
         self.inputs = [TopicPartition(topic, number) for topic in settings.inputs]
         self.applied: dict[TopicPartition, int] = {}
-        self._uncommitted: dict[TopicPartition, int] = {}
+        self._untold = Untold(settings.expiring)
         self._alignment = Alignment([tp for tp in self.inputs if tp.topic in settings.aligned])
         self._ends: dict[TopicPartition, int] = {}
         self._in_hand: Batch | None = None
@@ -89,7 +91,18 @@ class Lane:
             task.cancel()
             await asyncio.wait({task}, timeout=timeout_s)
             self.ready = False
+        if self.ready and self._untold.watched:
+            await self._tell_now()
         return self.ready
+
+    async def _tell_now(self) -> None:
+        """So that a worker that was stopped in order leaves no lag behind that is none."""
+        try:
+            async with asyncio.timeout(TELL_S_MAX):
+                await self.commit((), {})
+        except (*PASSING, TimeoutError) as error:
+            self._log.warning("lane %d: the group was not told: %r", self.number, error)
+            self.ready = False  # what became of the transaction is unknown
 
     async def close(self) -> None:
         """Let go of the number for good, in the middle of a batch if need be."""
@@ -174,7 +187,7 @@ class Lane:
         known = self.keeper.offsets()
         committed = await self._feed.starting_offsets(self.inputs)
         self.applied = {tp: max(at, known.get(tp.topic, 0)) for tp, at in committed.items()}
-        self._uncommitted = {}
+        self._untold.begin(self.applied, committed)
         await self.keeper.begin(mark)
         self.recovering, self.ready = False, True
         self._log.info(
@@ -224,6 +237,8 @@ class Lane:
                 await self._work_on(batch)
                 self.applied.update(batch.offsets)
                 self._in_hand = None
+            if self._untold.watched and self._untold.is_time(time.monotonic()):
+                await self.commit((), {})
 
     async def _work_on(self, batch: Batch) -> None:
         events = sum(map(len, batch.records.values()))
@@ -261,25 +276,38 @@ class Lane:
         return records
 
     async def commit(
-        self, outputs: Iterable[Output], offsets: Mapping[TopicPartition, int]
+        self,
+        outputs: Iterable[Output],
+        offsets: Mapping[TopicPartition, int],
+        *,
+        hold_offsets: bool = False,
     ) -> dict[tuple[str, int], int]:
         """One transaction with outputs and offsets.
 
-        Offsets of batches that needed no commit (ticks with nothing due) go with the next one.
+        Args:
+            outputs: by topic and partition.
+            offsets: the next to apply.
+            hold_offsets: whether the outputs hold these offsets, so that `Keeper.offsets` will
+                give them back: then the group's own may follow later.
         """
         if self._transactions is None:
             raise asyncio.CancelledError
+        told = self._untold.with_these(offsets)
+        now_s = time.monotonic()
+        if hold_offsets and not self._untold.is_time(now_s):
+            told = {}
         # A task of its own, so that letting go ends it wherever it hangs.
-        self._commit = asyncio.create_task(
-            self._transactions.commit(outputs, {**self._uncommitted, **offsets})
-        )
+        self._commit = asyncio.create_task(self._transactions.commit(outputs, told))
         last = await self._commit
-        self._uncommitted = {}
+        if told:
+            self._untold.told(now_s)
+        else:
+            self.passed(offsets)
         return last
 
     def passed(self, offsets: Mapping[TopicPartition, int]) -> None:
-        """A batch is done without a commit."""
-        self._uncommitted.update(offsets)
+        """A batch is done, and the group not told: its offsets go with a later commit."""
+        self._untold.passed(offsets)
 
     def progress(self, topic: str) -> tuple[int, int | None]:
         """The next offset to commit, and the Kafka timestamp of its record where that is here."""

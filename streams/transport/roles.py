@@ -46,7 +46,10 @@ class Keeper(Protocol):
         """Take committed changelog records, oldest first, into the table; `remaining` are left."""
 
     def offsets(self) -> Mapping[str, int]:
-        """By input topic, the next offset as the changelog that was read has it; none: unknown."""
+        """By input topic, the next offset as the changelog that was read has it; none: unknown.
+
+        Must know all that was ever committed with `hold_offsets`.
+        """
         ...
 
     async def begin(self, mark: int) -> None:

@@ -20,6 +20,7 @@ from aiokafka.errors import (
     UnsupportedCodecError,
     UnsupportedVersionError,
 )
+from aiokafka.producer import sender
 from aiokafka.structs import TopicPartition
 
 from sinks.record import Output
@@ -36,6 +37,12 @@ ANSWER_S_MAX = 60.0
 begins afresh, and says so. The broker has given the transaction up by then."""
 
 CLOSE_S_MAX = 3.0
+
+AGAIN_S = 0.003
+"""A broker refuses a transaction while it still writes the last one's markers: a few milliseconds.
+aiokafka would ask again after 20."""
+
+sender.BACKOFF_OVERRIDE = AGAIN_S
 
 FATAL = (
     ProducerFenced,

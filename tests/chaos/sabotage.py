@@ -36,7 +36,7 @@ def commit_offsets_outside_the_transaction() -> None:
     whole = Lane.commit
 
     async def commit(
-        self: Lane, outputs: Iterable[Output], offsets: Mapping[TopicPartition, int]
+        self: Lane, outputs: Iterable[Output], offsets: Mapping[TopicPartition, int], **_: Any
     ) -> Any:
         kafka: Any = self._feed._kafka  # type: ignore[attr-defined]
         await kafka.commit(dict(offsets))

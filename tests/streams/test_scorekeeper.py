@@ -28,7 +28,7 @@ from streams import scorekeeper as module
 from streams.dead_letters import DeadLetterLimit
 from streams.readiness import Readiness
 from streams.scorekeeper import Scorekeeper, Shared
-from streams.topics import DEAD_LETTERS, PURCHASES, TIER_CHANGES
+from streams.topics import DEAD_LETTERS, ENGAGEMENTS, PURCHASES, TIER_CHANGES
 from streams.transport.changelog import DamagedChangelog
 from tests.streams.test_intake import NOON_MS, PARTITIONS, record, residents
 
@@ -67,8 +67,11 @@ class Partition:
             wall_clock=False,
         )
 
-    async def commit(self, outputs: Iterable[Output]) -> dict[tuple[str, int], int]:
+    async def commit(
+        self, outputs: Iterable[Output], *, hold_offsets: bool
+    ) -> dict[tuple[str, int], int]:
         """What a batch's lane does: all or nothing, and then a marker."""
+        assert hold_offsets, "the lane would tell the group each time"
         outputs = list(outputs)
         if self.away:
             raise KafkaError("away")
@@ -158,6 +161,16 @@ async def test_a_batch_is_one_transaction_and_then_in_redis(
     with redis.Redis.from_url(redis_url) as reader:
         assert orjson.loads(reader.get(f"clv:score:{ANN}"))["revision"] == 1
         assert int(reader.get(f"clv:mark:{NUMBER}")) == 1
+
+
+async def test_the_changelog_holds_the_offsets_of_all_inputs(partition: Partition) -> None:
+    """The group may know them a second later, or never."""
+    keeper = await partition.keeper()
+    keeper._lane.applied = {TopicPartition(ENGAGEMENTS, NUMBER): 7}
+    await partition.work(keeper, partition.batch(purchases=[purchase(0, ANN), purchase(1, BEA)]))
+    successor = Scorekeeper(partition.shared, keeper._lane, {})
+    successor.restore(partition.changelog, 0)
+    assert successor.offsets() == {PURCHASES: 2, ENGAGEMENTS: 7}
 
 
 async def test_a_transaction_that_fails_leaves_everything_as_it_was(partition: Partition) -> None:

@@ -49,6 +49,7 @@ class Broker:
         self.member = True
         self.epoch = 0
         self.turns = Turns(200)
+        self.commits = 0
         self.hold = asyncio.Event()
         self.hold.set()
         self.delivered: asyncio.Queue[Batch] = asyncio.Queue()
@@ -137,6 +138,7 @@ class FakeTransactions:
             broker.changelog.extend(output.records)
             last[output.topic, output.partition] = len(broker.changelog) - 1
         broker.committed.update(offsets)
+        broker.commits += 1
         return last
 
 
@@ -168,10 +170,15 @@ class Counts:
 
 
 class Agent:
-    """Does what the real one does: counts records, publishes the sum, remembers it."""
+    """Does what the real one does: counts records, publishes the sum, remembers it.
+
+    Attributes:
+        hold_offsets: whether it says that its outputs hold the offsets.
+    """
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
+        self.hold_offsets = False
         self.applied: list[tuple[str, int]] = []
         self.error: Exception | None = None
         self.task = asyncio.create_task(self._run())
@@ -187,7 +194,8 @@ class Agent:
                 events = [one for topic in ("in", "more") for one in batch.records.get(topic, [])]
                 if events:
                     total = int(keeper.table.get(b"n", b"0")) + len(events)
-                    await batch.commit([Output("log", 0, [Record(b"n", b"%d" % total)])])
+                    outputs = [Output("log", 0, [Record(b"n", b"%d" % total)])]
+                    await batch.commit(outputs, hold_offsets=self.hold_offsets)
                     keeper.table[b"n"] = b"%d" % total
                     self.applied += [(one.topic, one.offset) for one in events]
 

@@ -197,3 +197,50 @@ async def test_whether_this_worker_is_a_member_is_asked_until_it_is_known(
     consumer = new_consumer()
     consumer._kafka._coordinator = ForgetfulCoordinator(forgotten=forgotten)
     assert await consumer.is_member() is not forgotten
+
+
+class Buffers:
+    """aiokafka's consumer, as far as it hands out records: what each call finds, in turn."""
+
+    def __init__(self, *found: int) -> None:
+        self._found, self._offset = list(found), 0
+        self.timeouts_ms: list[int] = []
+
+    async def getmany(self, tp: TP, *, timeout_ms: int, max_records: int) -> dict[TP, list[int]]:
+        self.timeouts_ms.append(timeout_ms)
+        await asyncio.sleep(0)
+        count = min(self._found.pop(0), max_records)
+        start, self._offset = self._offset, self._offset + count
+        return {tp: list(range(start, self._offset))} if count else {}
+
+
+FRESH_MS, POLL_MS = consumer_module.FRESH_MS, consumer_module.POLL_MS
+
+
+@pytest.mark.parametrize(
+    ("found", "patiently", "timeouts_ms"),
+    [
+        ([0, 3], True, [0, POLL_MS]),  # it was idle: what comes is new
+        ([3, 4], True, [0, FRESH_MS]),  # it was at work: what was fetched before is old
+        ([3, 0], True, [0, FRESH_MS]),
+        ([10], True, [0]),  # plenty
+        ([3], False, [0]),  # something else is due
+        ([0], False, [0]),
+    ],
+)
+async def test_what_came_during_the_last_batch_is_asked_for(
+    found: list[int], patiently: bool, timeouts_ms: list[int]
+) -> None:
+    consumer = new_consumer()
+    consumer._kafka = Buffers(*found)
+    tp = TP("a", 0)
+    fetched = await consumer.fetch([tp], 100, patiently=patiently)
+    assert fetched.get(tp, []) == list(range(sum(found)))
+    assert consumer._kafka.timeouts_ms == timeouts_ms
+
+
+async def test_a_batch_has_its_size_also_where_it_is_asked_for_twice() -> None:
+    consumer = new_consumer()
+    consumer._kafka = Buffers(3, 500)
+    tp = TP("a", 0)
+    assert await consumer.fetch([tp], 100, patiently=True) == {tp: list(range(100))}

@@ -7,6 +7,7 @@ import pytest
 from aiokafka.errors import IllegalOperation, KafkaError, ProducerFenced
 
 from streams.transport import lane as lane_module
+from streams.transport import untold
 from streams.transport.lane import OffsetGapError
 from streams.transport.turns import Turns
 from tests.streams.transport.fakes import (
@@ -248,6 +249,92 @@ async def test_ticks_are_committed_with_the_next_events(broker: Broker) -> None:
     broker.publish(IN)
     await until(lambda: counted(broker) == 1)
     assert broker.committed == {CLOCK: 2, IN: 1}
+    await lane.close()
+
+
+async def test_offsets_that_the_changelog_holds_are_told_once_in_a_while(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(untold, "TELL_S", 0.2)
+    agent, (lane, _) = Agent(broker), new_lane(broker)
+    agent.hold_offsets = True
+    lane.start()
+    for count in range(1, 4):
+        broker.publish(IN)
+        await until(lambda count=count: counted(broker) == count)
+    assert broker.committed == {IN: 1}, "the first transaction told, the others did not"
+    await until(lambda: broker.committed == {IN: 3})
+    assert broker.commits == 4, "silence told by itself, and once"
+    await asyncio.sleep(0.5)
+    assert broker.commits == 4
+    await lane.close()
+
+
+async def test_what_only_ticks_have_moved_is_not_told_by_itself(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(untold, "TELL_S", 0.01)
+    _, (lane, _) = Agent(broker), new_lane(broker)
+    lane.start()
+    broker.publish(CLOCK, 2)
+    await until(lambda: lane.applied.get(CLOCK) == 2)
+    await asyncio.sleep(0.1)
+    assert broker.commits == 0
+    await lane.close()
+
+
+async def test_a_drain_tells_the_group(broker: Broker) -> None:
+    agent, (lane, _) = Agent(broker), new_lane(broker)
+    agent.hold_offsets = True
+    lane.start()
+    for count in (1, 2):
+        broker.publish(IN)
+        await until(lambda count=count: counted(broker) == count)
+    assert broker.committed == {IN: 1}
+    assert await lane.drain(1)
+    assert broker.committed == {IN: 2}
+    await lane.close()
+
+
+@pytest.mark.parametrize("away", [KafkaError("away"), ProducerFenced()])
+async def test_who_could_not_tell_the_group_is_not_kept(broker: Broker, away: KafkaError) -> None:
+    agent, (lane, _) = Agent(broker), new_lane(broker)
+    agent.hold_offsets = True
+    lane.start()
+    for count in (1, 2):
+        broker.publish(IN)
+        await until(lambda count=count: counted(broker) == count)
+    broker.faults = [away]
+    assert not await lane.drain(1)
+    await lane.close()
+
+
+async def test_a_drain_does_not_wait_for_a_broker_that_is_away(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lane_module, "TELL_S_MAX", 0.01)
+    agent, (lane, _) = Agent(broker), new_lane(broker)
+    agent.hold_offsets = True
+    lane.start()
+    for count in (1, 2):
+        broker.publish(IN)
+        await until(lambda count=count: counted(broker) == count)
+    broker.hold.clear()
+    async with asyncio.timeout(1):
+        assert not await lane.drain(30.0)
+    await lane.close()
+
+
+async def test_a_successor_tells_what_its_predecessor_did_not(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whose worker was killed has applied more than the group knows."""
+    broker.publish(IN, 5)
+    broker.committed[IN] = 1
+    monkeypatch.setattr(Counts, "offsets", lambda _self: {IN.topic: 5})
+    _, (lane, _) = Agent(broker), new_lane(broker)
+    lane.start()
+    await until(lambda: broker.committed == {IN: 5})
     await lane.close()
 
 

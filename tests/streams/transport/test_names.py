@@ -14,6 +14,7 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.consumer.subscription_state import Assignment, SubscriptionState, TopicPartitionState
 from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.producer.sender import AddPartitionsToTxnHandler
 from faust.agents.manager import AgentManager
 from faust.app.base import BootStrategy
 from faust.tables.manager import TableManager
@@ -77,6 +78,7 @@ def test_attribute_is_there(owner, name) -> None:
         (AIOKafkaConsumer.__init__, "self._subscription = "),
         (AIOKafkaConsumer.__init__, "self._client = "),
         (AIOKafkaProducer.__init__, "self.client = "),
+        (AddPartitionsToTxnHandler.handle_response, "return BACKOFF_OVERRIDE"),
         (BatchBuilder.__init__, "self._builder = DefaultRecordBatchBuilder("),
         (BatchBuilder.append, "if metadata is None:"),
         (BatchBuilder.record_count, "return self._relative_offset"),
