@@ -10,9 +10,9 @@ import numpy as np
 
 from models.batch import Batch, Customer, Rows
 from models.changes import CHURN, TIER, Kind
-from models.deadlines import next_rises
 from models.fact_rows import NONE
 from models.ladder import LOWEST, Floats, Indices, Ladder, settle
+from models.tier_falls import next_rises
 from models.valuation import Figures, Valuation
 
 

@@ -11,10 +11,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from models.bisection import first
 from models.churn import activity_decline
-from models.deadlines import first, level_rises, tier_falls
+from models.deadlines import level_rises
 from models.fact_rows import Int64s
 from models.ladder import Floats, Indices
+from models.tier_falls import tier_falls
 from models.tiers import tier_value
 from models.valuation import Valuation
 
