@@ -1,6 +1,6 @@
 """From a customer's last row to what is published of it, and what is stored."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import repeat
 from typing import Final, NamedTuple
 
@@ -79,13 +79,20 @@ def publication(
         historic.tolist(),
         predicted.tolist(),
     )
+    at, valid_until, first_at, last_at, next_at = _times(
+        (figures.at_ms, np.ones_like(bought)),
+        (due.valid_until_ms, due.valid_until_ms <= MS_MAX),
+        (facts.first_ms[rows], bought),
+        (facts.last_ms[rows], bought),
+        _next_purchases(valuation, figures),
+    )
     scores = map(
         Score,
         repeat(SCHEMA),
         [customer.key.decode() for customer in customers],
         [state.revision for state in states],
-        rfc3339(figures.at_ms),
-        _times(due.valid_until_ms, due.valid_until_ms <= MS_MAX),
+        at,
+        valid_until,
         repeat(policy.currency),
         tiers,
         levels,
@@ -107,9 +114,9 @@ def publication(
         facts.frequency[rows].astype(np.int64).tolist(),
         np.round(facts.recency_days[rows], _DAYS_DIGITS).tolist(),
         np.round(figures.age_days, _DAYS_DIGITS).tolist(),
-        _times(facts.first_ms[rows], bought),
-        _times(facts.last_ms[rows], bought),
-        _next_purchases(valuation, figures, bought),
+        first_at,
+        last_at,
+        next_at,
         _windows(valuation, states, figures),
         [_engagements(state.engagement_counts) for state in states],
         repeat(policy.params.name),
@@ -131,23 +138,25 @@ def _probabilities(values: Floats, known: NDArray[np.bool_]) -> list[float | Non
     return rounded
 
 
-def _times(at_ms: Int64s | Floats, known: NDArray[np.bool_]) -> list[str | None]:
+def _times(*columns: tuple[Int64s | Floats, NDArray[np.bool_]]) -> Iterator[list[str | None]]:
+    """Each column's instants as text, None where they are not known: by one conversion."""
+    known = np.concatenate([known for _, known in columns])
+    at_ms = np.concatenate([at_ms for at_ms, _ in columns])
     texts: list[str | None] = list(rfc3339(np.where(known, at_ms, 0).astype(np.int64)))
     for index in np.flatnonzero(~known).tolist():
         texts[index] = None
-    return texts
+    count = columns[0][1].size
+    return (texts[start : start + count] for start in range(0, len(texts), count))
 
 
-def _next_purchases(
-    valuation: Valuation, figures: Figures, bought: NDArray[np.bool_]
-) -> list[str | None]:
+def _next_purchases(valuation: Valuation, figures: Figures) -> tuple[Floats, NDArray[np.bool_]]:
+    """When the next purchase is expected, epoch ms, and of whom one is."""
     params = valuation.rules.policy.params
     wait_days = model_for(params).expected_next_purchase_days(
         params, valuation.facts.frequency[figures.rows], figures.age_days
     )
     at_ms = figures.at_ms + wait_days * MS_PER_DAY
-    expected = bought & (figures.p_alive >= _LIKELY_THERE) & (at_ms <= MS_MAX)
-    return _times(at_ms, expected)
+    return at_ms, figures.bought & (figures.p_alive >= _LIKELY_THERE) & (at_ms <= MS_MAX)
 
 
 def _windows(valuation: Valuation, states: Sequence[State], figures: Figures) -> list[Windows]:

@@ -85,13 +85,14 @@ def last_above(curve: Curve, search: Search) -> Floats:
     if crossed.any():
         found[crossed] = search.start_ms[crossed]
         rows, numbers = rows[~crossed], numbers[:, ~crossed]
-    for _ in range(_LOOKS_MAX):
-        if not rows.size:
-            return found
-        done, answer = _look(curve, rows, numbers, search)
-        if done.any():
-            found[rows[done]] = answer[done]
-            rows, numbers = rows[~done], numbers[:, ~done]
+    with np.errstate(divide="ignore", invalid="ignore"):  # of slopes, which are then guessed
+        for _ in range(_LOOKS_MAX):
+            if not rows.size:
+                return found
+            done, answer = _look(curve, rows, numbers, search)
+            if done.any():
+                found[rows[done]] = answer[done]
+                rows, numbers = rows[~done], numbers[:, ~done]
     found[rows] = numbers[_ABOVE_MS]  # too early, so it is safe
     return found
 
@@ -143,8 +144,7 @@ def _look(
     value = curve(rows, at_ms)
     above = value > target  # as they are: both may have underflowed
     g = _odds(np.maximum(value, _TINY), ceiling) - target_g
-    with np.errstate(divide="ignore", invalid="ignore"):
-        slope = (g - last_g) / (u - last_u)
+    slope = (g - last_g) / (u - last_u)
     # At first, and where the curve is no forecast, as the two reasons would have it.
     np.copyto(
         slope,

@@ -87,16 +87,14 @@ class ValueBounds:
         ]
         active = np.maximum(p_active, 1e-300)
         mean = predicted_minor / active
-        bounds = []
-        for level in ((1 - coverage) / 2, (1 + coverage) / 2):
-            within = (level - (1 - p_active)) / active
-            u_at, u_part = _place(within)
-            log_ratio = np.zeros_like(age)
-            for (i, j), part in corners:
-                low, high = self._table[i, j, u_at], self._table[i, j, u_at + 1]
-                log_ratio += part * (low + u_part * (high - low))
-            bounds.append(np.where(within > 0, mean * np.exp(log_ratio), 0.0))
-        return Interval(*bounds)
+        levels = np.array([[(1 - coverage) / 2], [(1 + coverage) / 2]])
+        within = (levels - (1 - p_active)) / active
+        u_at, u_part = _place(within)
+        log_ratio = np.zeros_like(within)
+        for (i, j), part in corners:
+            low, high = self._table[i, j, u_at], self._table[i, j, u_at + 1]
+            log_ratio += part * (low + u_part * (high - low))
+        return Interval(*np.where(within > 0, mean * np.exp(log_ratio), 0.0))
 
 
 @lru_cache(maxsize=8)
