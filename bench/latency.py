@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from bench import broker
-from bench.lineup import FULL, Engine, Run
+from bench.lineup import Engine, Run
 from bench.observing import Seen
 from bench.pacing import Pace
 from bench.purchases import PARTITIONS, TOPIC, Purchases
@@ -83,7 +83,7 @@ def measure(
             with publish(pace) as published:
                 pass
             late_ms = published.late_ms_max
-            if engine.name == FULL:
+            if engine.full:
                 observer.wait(OBSERVED_S_MAX)
             else:
                 _settle(engine, run)
@@ -104,7 +104,7 @@ def measure(
 
 
 def _latencies_ms(engine: Engine, target: Path, recount: Recount, from_ms: float) -> Floats:
-    if engine.name == FULL:
+    if engine.full:
         pairs = msgspec.msgpack.decode(target.read_bytes(), type=list[tuple[float, float]])
         return np.array([seen - due for due, seen in pairs if due >= from_ms])
     seen = msgspec.msgpack.decode(target.read_bytes(), type=Seen)
@@ -135,7 +135,7 @@ def _observer(
     engine: Engine, run: Run, pace: Pace, target: Path
 ) -> AbstractContextManager["subprocess.Popen[bytes]"]:
     what = ["topic", run.bootstrap, engine.output(run)]
-    if engine.name == FULL:
+    if engine.full:
         what = ["redis", run.redis_url, msgspec.json.encode(pace).decode()]
     return observed(what, target)
 

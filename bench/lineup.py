@@ -19,8 +19,10 @@ ENGINES: Final = Path(__file__).parent / "engines"
 HEAP: Final = "1g"
 
 FULL: Final = "ours-full"
+FULL_TWICE: Final = "ours-full-two"
 SMALL: Final = "ours-small"
 OUR_SCORES: Final = "clv.scores"
+CLV: Final = str(Path(sys.executable).parent / "clv")
 
 
 @dataclass(frozen=True)
@@ -96,13 +98,24 @@ class Engine:
     aggregates: Callable[[bytes], Aggregates] = _small
     limit: bool = False
 
+    @property
+    def full(self) -> bool:
+        """Whether it is our worker as it is, with Redis."""
+        return self.name in {FULL, FULL_TWICE}
+
     def output(self, run: Run) -> str:
         """The topic that its scores go to."""
-        return OUR_SCORES if self.name == FULL else f"{run.id}-scores"
+        return OUR_SCORES if self.full else f"{run.id}-scores"
 
 
 def _ours_full(run: Run) -> tuple[list[str], dict[str, str]]:
-    return [str(Path(sys.executable).parent / "clv"), "worker"], full_settings(run)
+    return [CLV, "worker"], full_settings(run)
+
+
+def _ours_full_twice(run: Run) -> tuple[list[str], dict[str, str]]:
+    # The partitions are halved between them. Both end when the shell is told to.
+    script = 'trap "kill $a $b" TERM; "$0" worker & a=$!; "$0" worker & b=$!; wait; wait'
+    return ["/bin/sh", "-c", script, CLV], full_settings(run)
 
 
 def full_settings(run: Run) -> dict[str, str]:
@@ -195,6 +208,7 @@ _STREAMS_TOLD: Final = (
 
 LINEUP: Final = (
     Engine(FULL, "our worker, everything on", "defaults", _ours_full, _full),
+    Engine(FULL_TWICE, "two of our workers, everything on", "defaults", _ours_full_twice, _full),
     Engine(SMALL, "our transport, small job", "batches up to 10,000", _ours_small),
     Engine(
         "streams-eos",

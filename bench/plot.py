@@ -9,12 +9,13 @@ from typing import Any, Final
 from matplotlib.figure import Figure
 
 from bench.latency import Latency
-from bench.lineup import FULL, LINEUP, SMALL
+from bench.lineup import FULL, FULL_TWICE, LINEUP, SMALL
 from bench.tables import in_order, middle
 from bench.throughput import Throughput
 
 COLOURS: Final = {
     FULL: "#0b4f6c",
+    FULL_TWICE: "#4a90a8",
     SMALL: "#2a9d8f",
     "streams-eos": "#c8553d",
     "streams-eos-memory": "#e09f7d",

@@ -14,7 +14,7 @@ import orjson
 from redis import Redis
 
 from bench import broker
-from bench.lineup import FULL, OUR_SCORES, Engine, Run, full_settings
+from bench.lineup import CLV, OUR_SCORES, Engine, Run, full_settings
 from bench.metering import Meter
 from bench.purchases import TOPIC
 from bench.quiet import Others
@@ -101,13 +101,12 @@ def _prefixes(run: Run) -> tuple[str, ...]:
 
 
 def _make_topics(engine: Engine, run: Run) -> None:
-    if engine.name == FULL:
+    if engine.full:
         Redis.from_url(run.redis_url).flushall()
         compacted = {"cleanup.policy": "compact", **broker.LARGE_BATCHES}
         broker.create(run.bootstrap, [OUR_SCORES], compacted | broker.STAMPED_BY_BROKER)
-        command, _ = engine.launch(run)
         env = [f"{name}={value}" for name, value in full_settings(run).items()]
-        apply = ["/usr/bin/env", *env, command[0], "topics", "apply"]
+        apply = ["/usr/bin/env", *env, CLV, "topics", "apply"]
         subprocess.run(apply, check=True, stdout=subprocess.DEVNULL)
     elif not engine.limit:
         broker.create(run.bootstrap, [engine.output(run)], broker.STAMPED_BY_BROKER)
@@ -177,7 +176,7 @@ class _Following:
     ) -> None:
         self._on_first: Callable[[int], None] | None = on_first
         self._engine, self._run, self._recount = engine, run, recount
-        self._waits_for = dict(recount.lasts) if engine.name == FULL else {}
+        self._waits_for = dict(recount.lasts) if engine.full else {}
         self._redis = Redis.from_url(run.redis_url)
         self.scores = Scores.of([])
         self.readable_s = 0.0
