@@ -34,7 +34,7 @@ FRESH_MS = 15
 PLENTY = 10
 """This part of a full batch is plenty: then throughput counts, and its latency is its own."""
 
-FETCH_WAIT_MS = 25
+FETCH_WAIT_MS = 10
 """How long the broker holds a fetch that finds nothing. While it does, partitions of the same
 broker that fall empty meanwhile are not asked for: this bounds what that costs in latency."""
 
