@@ -114,7 +114,7 @@ def _ours_full(run: Run) -> tuple[list[str], dict[str, str]]:
 
 def _ours_full_twice(run: Run) -> tuple[list[str], dict[str, str]]:
     # The partitions are halved between them. Both end when the shell is told to.
-    script = 'trap "kill $a $b" TERM; "$0" worker & a=$!; "$0" worker & b=$!; wait; wait'
+    script = """trap 'kill $a $b' TERM; "$0" worker & a=$!; "$0" worker & b=$!; wait; wait"""
     return ["/bin/sh", "-c", script, CLV], full_settings(run)
 
 
