@@ -31,6 +31,6 @@ def first(
         middle = (low + high) >> 1
         true = holds(middle, rows)
         low = np.where(true, low, np.minimum(middle + 1, high))
-        high = np.where(true, np.minimum(middle, high), high)
+        high = np.where(true, middle, high)
     found[rows] = high
     return found

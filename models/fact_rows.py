@@ -1,7 +1,6 @@
 """Facts of many customers, or of one at many moments, as columns that numpy can work on."""
 
 from dataclasses import dataclass, replace
-from struct import pack
 from typing import Final
 
 import numpy as np
@@ -25,9 +24,9 @@ _DAY_BITS: Final = 24
 
 
 def int64s(numbers: list[int]) -> Int64s:
-    """(n,) the numbers as an array that cannot be written to."""
-    # Takes half the time of numpy's own conversion, which looks at each number twice.
-    return np.frombuffer(pack(f"{len(numbers)}q", *numbers), np.int64)
+    """(n,) the numbers as an array."""
+    # np.array looks at each number twice: to find what they are, and to copy them.
+    return np.fromiter(numbers, np.int64, len(numbers))
 
 
 @dataclass(frozen=True)
