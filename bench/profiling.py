@@ -45,7 +45,7 @@ STEPS: Final = (
     Step("follow: tiers, levels, crossings", r"models/(chain|ladder|crossings|roots|moves)"),
     Step("announce changes", r"models/(announce|changes)"),
     Step("judge predictions", r"models/(verdicts|judged_windows)"),
-    Step("deadlines", r"models/deadlines"),
+    Step("deadlines", r"models/(deadlines|tier_falls|descents|bisection)"),
     Step("publish: windows", r"models/windows"),
     Step("publish: scores to JSON", r"models/(publish|score|times|money)"),
     Step("population", r"models/population"),
@@ -61,7 +61,7 @@ STEPS: Final = (
     Step("agent: freeing what a batch held", r"streams/agents"),
     Step("sockets: bytes to Kafka and Redis", r"asyncio/(selector_events|transports)"),
     Step("lanes, Faust, agents", r"(streams/|faust/|mode/)"),
-    Step("event loop", r"(asyncio|uvloop)/"),
+    Step("event loop, sockets", r"(asyncio|uvloop)/"),
 )  # fmt: skip
 REST: Final = "start-up and rest"
 
