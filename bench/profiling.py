@@ -61,7 +61,7 @@ STEPS: Final = (
     Step("agent: freeing what a batch held", r"streams/agents"),
     Step("sockets: bytes to Kafka and Redis", r"asyncio/(selector_events|transports)"),
     Step("lanes, Faust, agents", r"(streams/|faust/|mode/)"),
-    Step("event loop, sockets", r"(asyncio|uvloop)/"),
+    Step("event loop", r"(asyncio|uvloop)/"),
 )  # fmt: skip
 REST: Final = "start-up and rest"
 
