@@ -51,6 +51,7 @@ class Lane:
         self.inputs = [TopicPartition(topic, number) for topic in settings.inputs]
         self.applied: dict[TopicPartition, int] = {}
         self._untold = Untold(settings.expiring)
+        self._telling = asyncio.Lock()  # a shutdown may drain in the midst of a rebalance
         self._alignment = Alignment([tp for tp in self.inputs if tp.topic in settings.aligned])
         self._ends: dict[TopicPartition, int] = {}
         self._in_hand: Batch | None = None
@@ -91,8 +92,9 @@ class Lane:
             task.cancel()
             await asyncio.wait({task}, timeout=timeout_s)
             self.ready = False
-        if self.ready and self._untold.watched:
-            await self._tell_now()
+        async with self._telling:
+            if self.ready and self._untold.watched:
+                await self._tell_now()
         return self.ready
 
     async def _tell_now(self) -> None:

@@ -115,6 +115,7 @@ class FakeTransactions:
 
     def __init__(self, broker: Broker) -> None:
         self._broker, self._epoch = broker, -1
+        self._begun = False
 
     async def open(self) -> None:
         await asyncio.sleep(0)
@@ -125,6 +126,16 @@ class FakeTransactions:
         await asyncio.sleep(0)
 
     async def commit(
+        self, outputs: Iterable[Output], offsets: Mapping[TopicPartition, int]
+    ) -> dict[tuple[str, int], int]:
+        assert not self._begun, "aiokafka has one transaction of an id at a time"
+        self._begun = True
+        try:
+            return await self._commit(outputs, offsets)
+        finally:
+            self._begun = False
+
+    async def _commit(
         self, outputs: Iterable[Output], offsets: Mapping[TopicPartition, int]
     ) -> dict[tuple[str, int], int]:
         broker = self._broker

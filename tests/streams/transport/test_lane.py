@@ -8,7 +8,7 @@ from aiokafka.errors import IllegalOperation, KafkaError, ProducerFenced
 
 from streams.transport import lane as lane_module
 from streams.transport import untold
-from streams.transport.lane import OffsetGapError
+from streams.transport.lane import Lane, OffsetGapError
 from streams.transport.turns import Turns
 from tests.streams.transport.fakes import (
     CLOCK,
@@ -283,27 +283,40 @@ async def test_what_only_ticks_have_moved_is_not_told_by_itself(
     await lane.close()
 
 
-async def test_a_drain_tells_the_group(broker: Broker) -> None:
+async def with_one_untold(broker: Broker) -> Lane:
+    """A lane that has applied two records, and told the group of the first."""
     agent, (lane, _) = Agent(broker), new_lane(broker)
     agent.hold_offsets = True
     lane.start()
     for count in (1, 2):
         broker.publish(IN)
         await until(lambda count=count: counted(broker) == count)
+    return lane
+
+
+async def test_a_drain_tells_the_group(broker: Broker) -> None:
+    lane = await with_one_untold(broker)
     assert broker.committed == {IN: 1}
     assert await lane.drain(1)
     assert broker.committed == {IN: 2}
     await lane.close()
 
 
+async def test_a_shutdown_in_the_midst_of_a_rebalance_tells_the_group_once(broker: Broker) -> None:
+    lane = await with_one_untold(broker)
+    broker.hold.clear()
+    drains = [asyncio.create_task(lane.drain(1)) for _ in range(2)]
+    await asyncio.sleep(0.05)
+    broker.hold.set()
+    assert await asyncio.gather(*drains) == [True, True]
+    assert broker.committed == {IN: 2}
+    assert broker.commits == 3
+    await lane.close()
+
+
 @pytest.mark.parametrize("away", [KafkaError("away"), ProducerFenced()])
 async def test_who_could_not_tell_the_group_is_not_kept(broker: Broker, away: KafkaError) -> None:
-    agent, (lane, _) = Agent(broker), new_lane(broker)
-    agent.hold_offsets = True
-    lane.start()
-    for count in (1, 2):
-        broker.publish(IN)
-        await until(lambda count=count: counted(broker) == count)
+    lane = await with_one_untold(broker)
     broker.faults = [away]
     assert not await lane.drain(1)
     await lane.close()
@@ -313,12 +326,7 @@ async def test_a_drain_does_not_wait_for_a_broker_that_is_away(
     broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lane_module, "TELL_S_MAX", 0.01)
-    agent, (lane, _) = Agent(broker), new_lane(broker)
-    agent.hold_offsets = True
-    lane.start()
-    for count in (1, 2):
-        broker.publish(IN)
-        await until(lambda count=count: counted(broker) == count)
+    lane = await with_one_untold(broker)
     broker.hold.clear()
     async with asyncio.timeout(1):
         assert not await lane.drain(30.0)
