@@ -5,9 +5,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from models.fact_rows import Int64s
 from models.ladder import Indices
-
-Int64s = NDArray[np.int64]
 
 
 def first(

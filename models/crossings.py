@@ -44,8 +44,7 @@ def tier_crossings(
 
     def fallen(at_ms: Int64s, part: Indices) -> NDArray[np.bool_]:
         chosen = rows[part]
-        bought = valuation.facts.bought[chosen]
-        predicted = np.where(bought, valuation.predicted(chosen, at_ms), 0.0)
+        predicted = valuation.predicted_if_bought(chosen, at_ms)
         below: NDArray[np.bool_] = (
             tier_value(valuation.steady(chosen, at_ms), predicted) < floor[part]
         )

@@ -73,16 +73,15 @@ def due(
     """
     if published is None:
         published = Published(figures.p_active, np.floor(figures.predicted).astype(np.int64))
-    end_ms = figures.at_ms + LOOKAHEAD_DAYS * MS_PER_DAY
-    far_ms = end_ms.astype(np.float64)
+    end_ms = (figures.at_ms + LOOKAHEAD_DAYS * MS_PER_DAY).astype(np.float64)
     bought = valuation.facts.bought[figures.rows]
     falls = TierFalls(valuation, figures, tier, end_ms)
-    rising, rises = _rises(valuation, figures, level, far_ms)
+    rising, rises = _rises(valuation, figures, level, end_ms)
     value, risk = _stale_value(published.predicted_minor), published.p_active - STALE_RISK
     valued = np.flatnonzero(bought & (value > 0.0))
     risked = np.flatnonzero(bought & (risk > 0.0))
-    stale = Descent.of(figures, valued, value, figures.predicted, far_ms, _REFRESH_SHARE)
-    riskier = Descent.of(figures, risked, risk, figures.p_active, far_ms, _REFRESH_SHARE)
+    stale = Descent.of(figures, valued, value, figures.predicted, end_ms, _REFRESH_SHARE)
+    riskier = Descent.of(figures, risked, risk, figures.p_active, end_ms, _REFRESH_SHARE)
     falls_ms, stale_ms, rises_ms, riskier_ms = instants(
         valuation, predicted=[falls.sought, stale], p_active=[rises, riskier]
     )

@@ -1,6 +1,6 @@
 """From a customer's last row to what is published of it, and what is stored."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import repeat
 from typing import Final, NamedTuple
 
@@ -138,7 +138,7 @@ def _probabilities(values: Floats, known: NDArray[np.bool_]) -> list[float | Non
     return rounded
 
 
-def _times(*columns: tuple[Int64s | Floats, NDArray[np.bool_]]) -> Iterator[list[str | None]]:
+def _times(*columns: tuple[Int64s | Floats, NDArray[np.bool_]]) -> list[list[str | None]]:
     """Each column's instants as text, None where they are not known: by one conversion."""
     known = np.concatenate([known for _, known in columns])
     at_ms = np.concatenate([at_ms for at_ms, _ in columns])
@@ -146,7 +146,7 @@ def _times(*columns: tuple[Int64s | Floats, NDArray[np.bool_]]) -> Iterator[list
     for index in np.flatnonzero(~known).tolist():
         texts[index] = None
     count = columns[0][1].size
-    return (texts[start : start + count] for start in range(0, len(texts), count))
+    return [texts[n * count : (n + 1) * count] for n in range(len(columns))]
 
 
 def _next_purchases(valuation: Valuation, figures: Figures) -> tuple[Floats, NDArray[np.bool_]]:

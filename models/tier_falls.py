@@ -106,7 +106,8 @@ def _pieces(
         low,
         np.minimum(high, leaving.count + 1),
         lambda j, i: (
-            leaving.left(j, i) + _predicted(valuation, rows[i], leaving.at_ms(j, i)) < floor[i]
+            leaving.left(j, i) + valuation.predicted_if_bought(rows[i], leaving.at_ms(j, i))
+            < floor[i]
         ),
     )
     every = np.arange(rows.size)
@@ -144,9 +145,7 @@ class _Leaving:
     def __init__(self, valuation: Valuation, figures: Figures, stop_ms: Floats) -> None:
         self._buckets = valuation.facts.buckets
         self._days = valuation.rules.days
-        self._starts = self._buckets.first_after(
-            figures.rows, self._days.day_array(figures.at_ms) - ROLLING_DAYS
-        )
+        self._starts = valuation.window_starts(figures.rows, figures.at_ms)
         last_day = self._days.day_array(stop_ms.astype(np.int64)) - ROLLING_DAYS
         # Most look so far ahead that all their days leave: these need no search.
         end = self._buckets.ends[figures.rows]
@@ -169,11 +168,6 @@ class _Leaving:
         return self._days.start_ms_array(self._buckets.day(bucket) + ROLLING_DAYS)
 
 
-def _predicted(valuation: Valuation, rows: Indices, at_ms: Int64s) -> Floats:
-    value: Floats = np.where(valuation.facts.bought[rows], valuation.predicted(rows, at_ms), 0.0)
-    return value
-
-
 def next_rises(valuation: Valuation, rows: Indices, after_ms: Int64s) -> Floats:
     """When the first day with more refunds than purchases leaves the window.
 
@@ -185,7 +179,7 @@ def next_rises(valuation: Valuation, rows: Indices, after_ms: Int64s) -> Floats:
     negative = np.flatnonzero(buckets.net_minor < 0)
     if negative.size:
         days = valuation.rules.days
-        starts = buckets.first_after(rows, days.day_array(after_ms) - ROLLING_DAYS)
+        starts = valuation.window_starts(rows, after_ms)
         at = np.searchsorted(negative, starts)
         bucket = np.append(negative, buckets.keys.size)[at]
         inside = bucket < buckets.ends[rows]
@@ -201,9 +195,7 @@ def _can_rise(valuation: Valuation, figures: Figures, tier: Indices) -> NDArray[
     buckets = valuation.facts.buckets
     refunds = np.zeros(buckets.net_minor.size + 1, dtype=np.int64)
     np.cumsum(np.minimum(buckets.net_minor, 0), out=refunds[1:])
-    starts = buckets.first_after(
-        figures.rows, valuation.rules.days.day_array(figures.at_ms) - ROLLING_DAYS
-    )
+    starts = valuation.window_starts(figures.rows, figures.at_ms)
     back = refunds[starts] - refunds[buckets.ends[figures.rows]]
     reachable: NDArray[np.bool_] = figures.tier_value + back >= next_up
     return reachable

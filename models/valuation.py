@@ -122,13 +122,19 @@ class Valuation:
             return chance
         return self._offset.shifted_chance(chance, self._engaged.at(rows, at_ms))
 
+    def predicted_if_bought(self, rows: Indices, at_ms: Int64s) -> Floats:
+        """(k,) `predicted`, of any rows: 0 without a purchase."""
+        value: Floats = np.where(self.facts.bought[rows], self.predicted(rows, at_ms), 0.0)
+        return value
+
+    def window_starts(self, rows: Indices, at_ms: Int64s) -> Int64s:
+        """(k,) the first bucket of each row in the rolling window; its end if there is none."""
+        return self.facts.buckets.first_after(rows, self.rules.days.day_array(at_ms) - ROLLING_DAYS)
+
     def steady(self, rows: Indices, at_ms: Int64s) -> Int64s:
         """(k,) the part of the tier value that is not predicted, minor units."""
-        buckets = self.facts.buckets
-        starts = buckets.first_after(rows, self.rules.days.day_array(at_ms) - ROLLING_DAYS)
-        return steady_value(
-            self.rules.policy, buckets.sum_from(rows, starts), self.facts.historic_minor[rows]
-        )
+        rolling_minor = self.facts.buckets.sum_from(rows, self.window_starts(rows, at_ms))
+        return steady_value(self.rules.policy, rolling_minor, self.facts.historic_minor[rows])
 
     def figures(self, rows: Indices, at_ms: Int64s) -> Figures:
         """All figures of rows at instants not before their customers' last events."""
@@ -141,9 +147,7 @@ class Valuation:
         )
         predicted = np.where(bought, forecast.expected_purchases * facts.order_value[rows], 0.0)
         decline = activity_decline(forecast.p_active, self.at_purchase.p_active[rows])
-        buckets = facts.buckets
-        starts = buckets.first_after(rows, self.rules.days.day_array(at_ms) - ROLLING_DAYS)
-        rolling_minor = buckets.sum_from(rows, starts)
+        rolling_minor = facts.buckets.sum_from(rows, self.window_starts(rows, at_ms))
         steady = steady_value(self.rules.policy, rolling_minor, facts.historic_minor[rows])
         return Figures(
             rows=rows,

@@ -25,7 +25,7 @@ def search(alpha: float, start: np.ndarray, value: np.ndarray, target: np.ndarra
         p_there=np.full(start.shape, 0.9),
         shape=np.full(start.shape, 1.0),
         gap_ms=GAP_MS,
-        gap_share=0.0,
+        gap_share=np.zeros(start.shape),
     )
 
 
