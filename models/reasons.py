@@ -1,6 +1,7 @@
 """Why an event is refused: the codes of the `clv-reason` header and of the metric's label."""
 
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Reason(StrEnum):
@@ -55,15 +56,25 @@ class Reason(StrEnum):
     """The record has a key, and it is not the `customer_id`."""
 
 
-class BadEvent(Exception):
-    """An input event that is refused: the only error that bad input ever causes.
+class Refusal(NamedTuple):
+    """Why an event was refused.
 
     Attributes:
         reason: code, one of `Reason`; goes to metrics.
         detail: one sentence for people; never the whole value; goes to the dead letter's header.
     """
 
+    reason: str
+    detail: str
+
+
+class BadEvent(Exception):
+    """An input event that is refused: the only error that bad input ever causes.
+
+    Whoever keeps something of it keeps its `refusal`: the error itself holds on to the frames
+    that it came through, and so to their whole batch, until cycles are collected.
+    """
+
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")
-        self.reason = reason
-        self.detail = detail
+        self.reason, self.detail = self.refusal = Refusal(reason, detail)

@@ -24,6 +24,7 @@ from models.judged_windows import window_ends_ms
 from models.policy import Policy
 from models.population import Population
 from models.publish import publication
+from models.reasons import Refusal
 from models.rules import rules_of
 from models.settlement import deadlines_of, settle, standing
 from models.state import Outcome
@@ -65,7 +66,7 @@ class Step:
     churn_changes: list[Change] = field(default_factory=list)
     deadlines: list[tuple[bytes, int]] = field(default_factory=list)
     outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
-    refused: list[tuple[int, BadEvent]] = field(default_factory=list)
+    refused: list[tuple[int, Refusal]] = field(default_factory=list)
     causes: Counter[str] = field(default_factory=Counter)
     population: Population = field(default_factory=Population)
     verdicts: Verdicts = field(default_factory=Verdicts)
@@ -114,8 +115,8 @@ def step(
     for index, (event, timestamp_ms) in enumerate(events):
         try:
             outcomes[event.kind].append(apply(event, timestamp_ms))
-        except BadEvent as refusal:
-            result.refused.append((index, refusal))
+        except BadEvent as bad:
+            result.refused.append((index, bad.refusal))
     for kind, found in outcomes.items():
         for outcome in Outcome:
             if count := found.count(outcome):

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from models.events import BadEvent
+from models.reasons import Refusal
 from models.times import rfc3339
 from sinks.record import Record
 from streams.complaint import Complaint
@@ -19,11 +19,11 @@ class TooManyDeadLetters(Complaint):
     """A broken publisher or a broken deploy, not bad input: the worker stops."""
 
 
-def dead_letter(record: Any, reason: BadEvent) -> Record:
+def dead_letter(record: Any, why: Refusal) -> Record:
     """The original bytes, and in headers why and whence."""
     headers = [
-        ("clv-reason", reason.reason.encode()),
-        ("clv-detail", reason.detail.encode("utf-8", "replace")[:DETAIL_BYTES_MAX]),
+        ("clv-reason", why.reason.encode()),
+        ("clv-detail", why.detail.encode("utf-8", "replace")[:DETAIL_BYTES_MAX]),
         ("clv-topic", record.topic.encode()),
         ("clv-partition", b"%d" % record.partition),
         ("clv-offset", b"%d" % record.offset),

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from models.events import BadEvent, Decoder, Event
+from models.reasons import Refusal
 from models.step import Step
 from sinks.record import Output, Record
 from streams.placement import partition_of
@@ -27,13 +28,13 @@ class Intake(NamedTuple):
 
     events: list[tuple[Event, int]]
     sources: list[Any]
-    refused: list[tuple[Any, BadEvent]]
+    refused: list[tuple[Any, Refusal]]
     rerouted: dict[tuple[str, int], list[Record]]
     flags: list[int]
 
-    def all_refused(self, result: Step) -> list[tuple[Any, BadEvent]]:
+    def all_refused(self, result: Step) -> list[tuple[Any, Refusal]]:
         """What could not be decoded, and what the customers' facts refused."""
-        return self.refused + [(self.sources[index], bad) for index, bad in result.refused]
+        return self.refused + [(self.sources[index], why) for index, why in result.refused]
 
     def newest_s(self) -> dict[str, float]:
         """By topic, the Kafka timestamp of its newest event, Unix seconds."""
@@ -90,8 +91,8 @@ def take_in(
         decode = purchase if record.topic == PURCHASES else engagement
         try:
             event = decode(record.value, record.key, record.timestamp)
-        except BadEvent as reason:
-            intake.refused.append((record, reason))
+        except BadEvent as bad:
+            intake.refused.append((record, bad.refusal))
             flags.append(1)
             continue
         flags.append(0)

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from models.events import BadEvent
 from models.parameters import ModelParams
 from models.population import Population
+from models.reasons import Refusal
 from models.step import Step
 from sinks.metrics import Metrics
 from streams.intake import Intake
@@ -116,8 +116,8 @@ class Report:
         )
 
 
-def _reasons(refused: Sequence[tuple[Any, BadEvent]]) -> dict[str, Counter[str]]:
+def _reasons(refused: Sequence[tuple[Any, Refusal]]) -> dict[str, Counter[str]]:
     counts: dict[str, Counter[str]] = {}
-    for record, bad in refused:
-        counts.setdefault(record.topic, Counter())[bad.reason] += 1
+    for record, why in refused:
+        counts.setdefault(record.topic, Counter())[why.reason] += 1
     return counts

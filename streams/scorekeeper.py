@@ -224,7 +224,7 @@ class Scorekeeper:
         number, shared = self._number, self._shared
         outputs = shared.topics.of(result, number)
         if intake is not None:
-            letters = [dead_letter(record, bad) for record, bad in intake.all_refused(result)]
+            letters = [dead_letter(record, why) for record, why in intake.all_refused(result)]
             outputs += [Output(DEAD_LETTERS, number, letters), *intake.rerouted_outputs()]
         offsets = {tp.topic: at for tp, at in (self._lane.applied | batch.offsets).items()}
         reached = self._scoring.reached(result.now_ms, offsets, result.states)

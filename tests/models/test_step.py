@@ -1,15 +1,17 @@
 """The step: one event at a time and any batching agree, and each message holds what it must."""
 
+import gc
 from collections import Counter
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.changes import Change
-from models.events import BadEvent, Event
+from models.events import Event
 from models.facts import TOTAL_MINOR_MAX
 from models.policy import Policy
 from models.population import Population, population_of
+from models.reasons import Reason
 from models.state import decode, decode_summary
 from models.step import Step, rescore, silence, step
 from tests.models.naive import Naive
@@ -202,9 +204,22 @@ def test_what_the_facts_refuse_leaves_everything_as_it_was() -> None:
     before = dict(partition.table)
     result = partition.play([(more, more.at_ms), (other, other.at_ms)])
     assert [index for index, _ in result.refused] == [0, 1]
-    assert all(isinstance(error, BadEvent) for _, error in result.refused)
+    assert {why.reason for _, why in result.refused} == {Reason.BAD_AMOUNT}
     assert partition.table == before
     assert (result.now_ms, result.scores) == (START_MS, [])
+
+
+def test_a_batch_with_refusals_goes_when_its_last_user_does() -> None:
+    """A refusal that held on to its frames would keep all of the batch, until cycles are sought."""
+    partition = Partition(Policy())
+    huge = Event(PURCHASE, b"42", "o-1", START_MS, TOTAL_MINOR_MAX + 1, -1)
+    gc.collect()
+    gc.disable()
+    try:
+        assert partition.play([(huge, huge.at_ms)]).refused
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
 
 
 def test_time_moves_no_further_than_the_record_s_timestamp() -> None:

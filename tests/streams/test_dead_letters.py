@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from models.events import BadEvent, Reason
+from models.reasons import Reason, Refusal
 from streams.dead_letters import (
     VALUE_BYTES_MAX,
     WINDOW_EVENTS,
@@ -21,7 +21,7 @@ def record(value: bytes | None, key: bytes | None = b"42") -> SimpleNamespace:
 
 
 def test_letter_holds_the_original_bytes_and_whence_they_came() -> None:
-    letter = dead_letter(record(b"\xff{"), BadEvent(Reason.INVALID_JSON, "not JSON"))
+    letter = dead_letter(record(b"\xff{"), Refusal(Reason.INVALID_JSON, "not JSON"))
     assert (letter.key, letter.value, letter.timestamp_ms) == (b"42", b"\xff{", None)
     headers = dict(letter.headers)
     assert headers["clv-reason"] == b"invalid_json"
@@ -39,13 +39,13 @@ def test_letter_holds_the_original_bytes_and_whence_they_came() -> None:
 
 def test_long_values_are_cut_and_say_so() -> None:
     value = b"x" * (VALUE_BYTES_MAX + 5)
-    letter = dead_letter(record(value), BadEvent(Reason.TOO_LARGE, "too large"))
+    letter = dead_letter(record(value), Refusal(Reason.TOO_LARGE, "too large"))
     assert letter.value == value[:VALUE_BYTES_MAX]
     assert dict(letter.headers)["clv-truncated"] == b"%d" % len(value)
 
 
 def test_a_null_value_stays_null() -> None:
-    letter = dead_letter(record(None, key=None), BadEvent(Reason.EMPTY_VALUE, "null"))
+    letter = dead_letter(record(None, key=None), Refusal(Reason.EMPTY_VALUE, "null"))
     assert letter.value is None
     assert letter.key is None
 

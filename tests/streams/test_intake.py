@@ -1,5 +1,6 @@
 """Records become events, dead letters or forwarded records: each exactly one of them."""
 
+import gc
 import json
 from types import SimpleNamespace
 from typing import Any
@@ -73,6 +74,25 @@ def test_every_record_is_taken_once() -> None:
     assert forwarded.timestamp_ms == NOON_MS
     assert intake.rerouted_counts() == {PURCHASES: 1}
     assert sorted(intake.flags) == [0, 0, 0, 1, 1]
+
+
+def test_a_batch_with_bad_input_goes_when_its_last_user_does() -> None:
+    """A worker lost 200 MB to batches that their dead letters held on to."""
+    records = {
+        PURCHASES: [
+            record(PURCHASES, 0, "a", value=b"{"),
+            record(PURCHASES, 1, "a", value=b'"\xff"'),
+            record(PURCHASES, 2, "a", key=b"somebody else"),
+        ],
+        ENGAGEMENTS: [record(ENGAGEMENTS, 0, "")],
+    }
+    gc.collect()
+    gc.disable()
+    try:
+        assert len(take_in(DECODER, records, 0, PARTITIONS, known={}).refused) == 4
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
 
 
 def test_a_known_customer_is_at_home() -> None:

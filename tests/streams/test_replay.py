@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 from aiokafka.errors import KafkaError
 
-from models.events import BadEvent
+from models.reasons import Refusal
 from streams import kafka, topics
 from streams.complaint import Complaint
 from streams.dead_letters import dead_letter
@@ -85,7 +85,7 @@ class TestOnKafka:
                     value=value,
                     timestamp=1_700_000_000_000,
                 )
-                made = dead_letter(record, BadEvent(reason, "so it is"))
+                made = dead_letter(record, Refusal(reason, "so it is"))
                 await producer.send_and_wait(
                     topics.DEAD_LETTERS, made.value, key=made.key, headers=made.headers
                 )
