@@ -209,7 +209,7 @@ _STREAMS_TOLD: Final = (
 LINEUP: Final = (
     Engine(FULL, "our worker, everything on", "defaults", _ours_full, _full),
     Engine(FULL_TWICE, "two of our workers, everything on", "defaults", _ours_full_twice, _full),
-    Engine(SMALL, "our transport, small job", "batches up to 25,000", _ours_small),
+    Engine(SMALL, "our transport, small job", "batches up to 50,000", _ours_small),
     Engine(
         "streams-eos",
         "Kafka Streams, exactly once v2, RocksDB",

@@ -17,15 +17,25 @@ def create_agents(app: LaneApp, partitions: int) -> None:
         async for batch in batches:
             async with batch:
                 keeper = cast("Scorekeeper", batch.lane.keeper)
-                intake = keeper.decode(batch)
-                if intake.flags:
-                    result = keeper.step(intake)
-                    await keeper.publish(batch, result, intake)
-                    keeper.remember(batch, result)
-                if (silent := keeper.silence()) is not None:
-                    if silent.states:
-                        await keeper.publish(batch, silent)
-                        keeper.remember(batch, silent)
-                    else:
-                        keeper.postpone(silent)
+                await _apply(keeper, batch)
+                await _let_time_pass(keeper, batch)
                 await keeper.look()
+
+
+async def _apply(keeper: Scorekeeper, batch: Batch) -> None:
+    intake = keeper.decode(batch)
+    if intake.flags:
+        result = keeper.step(intake)
+        await keeper.publish(batch, result, intake)
+        keeper.remember(batch, result)
+
+
+async def _let_time_pass(keeper: Scorekeeper, batch: Batch) -> None:
+    silent = keeper.silence()
+    if silent is None:
+        return
+    if silent.states:
+        await keeper.publish(batch, silent)
+        keeper.remember(batch, silent)
+    else:
+        keeper.postpone(silent)

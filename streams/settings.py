@@ -172,7 +172,7 @@ class Settings(BaseSettings):
     )
     clock: Literal["wall", "events"] = "wall"
     publisher_silence: Annotated[Duration, _within(timedelta(), 366 * DAY)] = DAY
-    batch_events: Annotated[int, Field(ge=1, le=100_000)] = 25_000
+    batch_events: Annotated[int, Field(ge=1, le=100_000)] = 50_000
     log_format: Literal["text", "json"] = "text"
 
     @model_validator(mode="after")

@@ -21,7 +21,7 @@ from streams.transport.batch import Batch
 from streams.transport.lane import Lane
 from streams.transport.roles import LaneSettings
 
-RECORDS_MAX = 25_000  # as our worker has by default
+RECORDS_MAX = 50_000  # as our worker has by default
 TOTALS = struct.Struct("<5q")
 Totals = tuple[int, int, int, int, int]
 

@@ -63,6 +63,7 @@ class Batch:
             if error is None:
                 if not self._committed:
                     self.lane.passed(self.offsets)
+                self.records = {}  # Faust remembers the batch until the next one comes
                 self._done.set_result(None)
             elif agent_stops:
                 self._done.set_exception(RuntimeError("the agent was stopped within a batch"))

@@ -38,7 +38,10 @@ FETCH_WAIT_MS = 10
 """How long the broker holds a fetch that finds nothing. While it does, partitions of the same
 broker that fall empty meanwhile are not asked for: this bounds what that costs in latency."""
 
-FETCH_BYTES_MAX = 6 << 20
+FETCH_BYTES_MIN, FETCH_BYTES_MAX = 1 << 20, 16 << 20
+SENT_AHEAD_BYTES_MAX = 192 << 20
+"""What Kafka may send ahead in all, where a backlog waits in every partition of every input."""
+
 SESSION_TIMEOUT_MS = 12_000
 HEARTBEAT_MS = 2_000
 REBALANCE_TIMEOUT_MS = 60_000
@@ -55,6 +58,15 @@ ASK_S = 0.5
 RETRY_S = 1.0
 DRAIN_S_MAX = 15.0
 """How long a rebalance waits for a batch in flight; well below the rebalance timeout."""
+
+
+def fetch_bytes_max(logs: int) -> int:
+    """What is fetched of one log at a time: of few much, so that they can give full batches.
+
+    Args:
+        logs: how many a worker may have to read, one for each partition of each input.
+    """
+    return max(FETCH_BYTES_MIN, min(FETCH_BYTES_MAX, SENT_AHEAD_BYTES_MAX // logs))
 
 
 class InstanceTakenError(Exception):
@@ -92,7 +104,9 @@ class LaneConsumer(InertConsumer):
             isolation_level="read_committed",
             enable_auto_commit=False,
             auto_offset_reset="earliest",
-            max_partition_fetch_bytes=FETCH_BYTES_MAX,
+            max_partition_fetch_bytes=fetch_bytes_max(
+                len(settings.inputs) * self.app.conf.topic_partitions
+            ),
             fetch_max_wait_ms=FETCH_WAIT_MS,
             session_timeout_ms=SESSION_TIMEOUT_MS,
             heartbeat_interval_ms=HEARTBEAT_MS,

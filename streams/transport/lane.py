@@ -224,23 +224,26 @@ class Lane:
         finally:
             self._fetching = False
         while not self._draining:
-            self._fetching = True
-            try:
-                wanted = [tp for tp in self.inputs if self._alignment.holds(tp) is None]
-                due = self.keeper is not None and self.keeper.is_due()
-                fetched = await self._feed.fetch(
-                    wanted, self._settings.records_max, patiently=not due
-                )
-            finally:
-                self._fetching = False
-            records = self._alignment.take(fetched, self._has_more, time.monotonic())
-            if records or due:
-                self._in_hand = batch = Batch(self, await self._following(records))
-                await self._work_on(batch)
-                self.applied.update(batch.offsets)
-                self._in_hand = None
+            await self._work_once()
             if self._untold.watched and self._untold.is_time(time.monotonic()):
                 await self.commit((), {})
+
+    async def _work_once(self) -> None:
+        """One batch, if there is something to do; nothing of it outlasts this call."""
+        self._fetching = True
+        try:
+            await self._feed.turns.room()
+            wanted = [tp for tp in self.inputs if self._alignment.holds(tp) is None]
+            due = self.keeper is not None and self.keeper.is_due()
+            fetched = await self._feed.fetch(wanted, self._settings.records_max, patiently=not due)
+        finally:
+            self._fetching = False
+        records = self._alignment.take(fetched, self._has_more, time.monotonic())
+        if records or due:
+            self._in_hand = batch = Batch(self, await self._following(records))
+            await self._work_on(batch)
+            self.applied.update(batch.offsets)
+            self._in_hand = None
 
     async def _work_on(self, batch: Batch) -> None:
         events = sum(map(len, batch.records.values()))

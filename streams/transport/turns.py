@@ -2,7 +2,8 @@
 
 A batch in work takes many times the memory of its records, and one core works on one at a time:
 more than one large one helps nobody. So lanes take turns by events. Small batches, of which many
-fit, pass side by side as they come.
+fit, pass side by side as they come. Records take memory, too, as soon as they are records: while
+much is in work already, a lane leaves them to the client, which holds them as they came.
 """
 
 import asyncio
@@ -17,22 +18,41 @@ class Turns:
     def __init__(self, events_max: int) -> None:
         self._events_max = events_max
         self._events = 0
+        self._held = 0  # in work, or waiting for its turn
         self._waiting: deque[asyncio.Future[None]] = deque()
+        self._entrance = asyncio.Lock()
+
+    async def room(self) -> None:
+        """Wait until it is worth while to have more events at hand, in the order of coming.
+
+        That is as long as no more than half of the bound is in work or waits for its turn. Who
+        then takes a turn without waiting in between has it before the next one looks.
+        """
+        async with self._entrance:
+            while self._held > self._events_max // 2:
+                await self._change()
 
     @asynccontextmanager
     async def take(self, events: int) -> AsyncIterator[None]:
         """Wait until so many events may be in work beside the others, and hold their place."""
-        while self._events and self._events + events > self._events_max:
-            waiter = asyncio.get_running_loop().create_future()
-            self._waiting.append(waiter)
-            await waiter
-        self._events += events
+        self._held += events
         try:
-            yield
+            while self._events and self._events + events > self._events_max:
+                await self._change()
+            self._events += events
+            try:
+                yield
+            finally:
+                self._events -= events
         finally:
-            self._events -= events
+            self._held -= events
             # All look again, in the order in which they came: who does not fit lets others pass.
             waiting, self._waiting = self._waiting, deque()
             for waiter in waiting:
                 if not waiter.done():
                     waiter.set_result(None)
+
+    async def _change(self) -> None:
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiter)
+        await waiter

@@ -26,9 +26,13 @@ SETTINGS = LaneSettings(
 )
 
 
+class FakeRecord(SimpleNamespace):
+    """As a class of Python it has weak references, which the namespace has not."""
+
+
 def record(tp: TopicPartition, offset: int) -> Any:
     """A record whose timestamp is its offset."""
-    return SimpleNamespace(
+    return FakeRecord(
         topic=tp.topic, partition=tp.partition, offset=offset, timestamp=offset, key=b"k", value=b""
     )
 

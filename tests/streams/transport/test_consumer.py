@@ -239,6 +239,13 @@ async def test_what_came_during_the_last_batch_is_asked_for(
     assert consumer._kafka.timeouts_ms == timeouts_ms
 
 
+@pytest.mark.parametrize(
+    ("logs", "mib"), [(1, 16), (12, 16), (24, 8), (96, 2), (192, 1), (3000, 1)]
+)
+def test_many_logs_share_what_kafka_may_send_ahead(logs: int, mib: int) -> None:
+    assert consumer_module.fetch_bytes_max(logs) == mib << 20
+
+
 async def test_a_batch_has_its_size_also_where_it_is_asked_for_twice() -> None:
     consumer = new_consumer()
     consumer._kafka = Buffers(3, 500)

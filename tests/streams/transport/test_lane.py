@@ -1,6 +1,7 @@
 """A lane through take-over, drain, failure, retake, gaps and cancelled fetches."""
 
 import asyncio
+import weakref
 from typing import Any
 
 import pytest
@@ -373,9 +374,38 @@ async def test_the_changelog_outranks_what_the_group_still_tells(
     await lane.close()
 
 
+async def test_records_stay_with_the_client_while_much_is_in_work(broker: Broker) -> None:
+    broker.turns = Turns(6)
+    broker.publish(IN, 5)
+    _, (lane, _) = Agent(broker), new_lane(broker)
+    async with broker.turns.take(4):
+        lane.start()
+        await until(lambda: lane.ready and IN in broker.positions)
+        await asyncio.sleep(0.01)
+        assert broker.positions[IN] == 0
+        async with asyncio.timeout(1):
+            assert await lane.drain(30.0), "it may go on"
+        lane.start()
+    await until(lambda: counted(broker) == 5)
+    await lane.close()
+
+
+async def test_a_batch_that_is_done_leaves_nothing_behind(broker: Broker) -> None:
+    """Else each lane would hold its last batch while another one works on the next."""
+    broker.publish(IN, 5)
+    lane, _ = new_lane(broker)
+    lane.start()
+    async with await broker.delivered.get() as batch:
+        records = [weakref.ref(one) for one in batch.records[IN.topic]]
+    broker.expire(IN, 5)  # the broker's own
+    await until(lambda: not any(one() for one in records))
+    assert batch.offsets == {IN: 5}, "Faust has the batch still"
+    await lane.close()
+
+
 async def test_a_lane_that_waits_for_its_turn_gives_way_to_a_rebalance(broker: Broker) -> None:
     """What it had fetched is fetched again: nothing is lost, and nothing comes twice."""
-    broker.turns = Turns(3)
+    broker.turns = Turns(6)
     broker.publish(IN, 5)
     agent, (lane, _) = Agent(broker), new_lane(broker)
     async with broker.turns.take(3):

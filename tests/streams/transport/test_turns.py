@@ -72,6 +72,51 @@ async def test_a_lane_that_is_cancelled_holds_nothing_up() -> None:
     assert next_.works
 
 
+async def test_there_is_room_until_half_of_the_bound_is_held() -> None:
+    turns = Turns(100)
+    works, waits = Lane(turns, 50), Lane(turns, 51)
+    await settle()
+    assert (works.works, waits.works) == (True, False)
+    room = asyncio.create_task(turns.room())
+    await settle()
+    assert not room.done()  # what waits counts, too
+    works.done.set()
+    await settle()
+    assert (waits.works, room.done()) == (True, False)
+    waits.done.set()
+    await settle()
+    assert room.done()
+    Lane(turns, 50)
+    await settle()
+    async with asyncio.timeout(1):
+        await turns.room()
+
+
+async def test_who_comes_again_does_not_overtake() -> None:
+    turns, came = Turns(100), []
+
+    async def lane(number: int) -> None:
+        for _ in range(3):
+            await turns.room()
+            async with turns.take(100):
+                came.append(number)
+                await asyncio.sleep(0)
+
+    await asyncio.wait_for(asyncio.gather(*map(lane, range(3))), 5)
+    assert came == [0, 1, 2] * 3
+
+
+async def test_a_lane_that_is_cancelled_while_it_waits_for_room_holds_nothing_up() -> None:
+    turns = Turns(100)
+    works = Lane(turns, 100)
+    rooms = [asyncio.create_task(turns.room()) for _ in range(3)]
+    await settle()
+    rooms[0].cancel()
+    works.done.set()
+    await settle()
+    assert [room.done() for room in rooms] == [True] * 3
+
+
 @pytest.mark.parametrize("seed", range(5))
 async def test_the_bound_holds_and_everyone_comes_to_work(seed: int) -> None:
     turns, rng = Turns(100), random.Random(seed)
