@@ -12,16 +12,16 @@ LONG_PAUSE_S: Final = 1.0
 
 # Answers of a server that may be different later: code, and what people are told.
 _PASSING: Final = {
-    "OOM": "is full: its maxmemory is reached",
-    "READONLY": "is a replica, which cannot be written to",
+    "OOM": "is full: raise its maxmemory",
+    "READONLY": "is a replica: name the primary in CLV_REDIS_URL",
     "LOADING": "is still loading its data",
-    "CLUSTERDOWN": "belongs to a cluster that is down",
-    "MASTERDOWN": "is a replica that has lost its primary",
-    "MISCONF": "cannot save its data to disk, and takes no writes until it can",
-    "NOREPLICAS": "takes no writes, as it has too few replicas",
+    "CLUSTERDOWN": "belongs to a cluster that is down: mend it, or set CLV_REDIS_URL",
+    "MASTERDOWN": "is a replica that has lost its primary: name that in CLV_REDIS_URL",
+    "MISCONF": "cannot save to disk, and takes no writes until it can: look at its log",
+    "NOREPLICAS": "takes no writes, as it has too few replicas: start them",
     "TRYAGAIN": "is moving keys",
-    "BUSY": "is busy with somebody's script",
-    "UNKILLABLE": "is busy with somebody's script",
+    "BUSY": "is busy with somebody's script: `SCRIPT KILL` ends it",
+    "UNKILLABLE": "is busy with somebody's script, which has written and must end by itself",
 }
 
 # redis-py gives some codes a class of their own, and takes them out of the message.
@@ -78,9 +78,10 @@ def explain(error: Exception, where: str) -> Unavailable | Unusable:
     if sentence:
         return Unusable(f"Redis at {where} {sentence}")
     if isinstance(error, (exceptions.TimeoutError, TimeoutError)):
-        return Unavailable(f"Redis at {where} does not answer in time", code="timeout")
+        return Unavailable(f"Redis at {where} does not answer in time: is it busy?", code="timeout")
     if isinstance(error, (exceptions.ConnectionError, OSError)):
-        return Unavailable(f"Redis at {where} is away: {error}", code="connection")
+        what = f"Redis at {where} is away: start it, or set CLV_REDIS_URL ({error})"
+        return Unavailable(what, code="connection")
     return Unusable(f"Redis at {where} answers: {error}.")
 
 

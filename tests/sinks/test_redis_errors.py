@@ -37,6 +37,11 @@ def test_what_may_pass_is_waited_for(error: Exception, code: str) -> None:
     assert found.pause_s >= 0.1
 
 
+def test_whoever_waits_for_redis_learns_what_to_do() -> None:
+    away = explain(exceptions.ConnectionError("Error 111 connecting to cache:6379."), WHERE)
+    assert "start it, or set CLV_REDIS_URL" in str(away)
+
+
 @pytest.mark.parametrize(
     ("error", "remedy"),
     [
