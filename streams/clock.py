@@ -101,7 +101,7 @@ async def _ends(app: LaneApp) -> dict[int, dict[str, int]]:
     numbers = [number for number, lane in app.lanes.items() if lane.ready]
     if not numbers:
         return {}
-    ends = await app.consumer.ends(TopicPartition(t, n) for n in numbers for t in INPUTS)
+    ends = await app.consumer.feed.ends(TopicPartition(t, n) for n in numbers for t in INPUTS)
     return {n: {topic: ends[TopicPartition(topic, n)] for topic in INPUTS} for n in numbers}
 
 

@@ -106,7 +106,7 @@ async def _settle(app: LaneApp, last_ms: int) -> None:
 
 async def _applied(app: LaneApp) -> bool:
     tps = [TopicPartition(topic, number) for number in app.lanes for topic in INPUTS]
-    ends = await app.consumer.ends(tps)
+    ends = await app.consumer.feed.ends(tps)
     return all(
         lane.has_applied({tp.topic: ends[tp] for tp in tps if tp.partition == number})
         for number, lane in app.lanes.items()

@@ -12,7 +12,7 @@ from faust.types import TP, ServiceT
 
 from streams.transport.consumer import LaneConsumer
 from streams.transport.lane import Lane
-from streams.transport.roles import KeeperFactory, LaneSettings
+from streams.transport.roles import Feed, KeeperFactory, LaneSettings
 from streams.transport.schema import BatchSchema
 from streams.transport.table import LaneTableManager, StateTable
 
@@ -80,7 +80,7 @@ class LaneApp(faust.App):
             *self.lane_settings.inputs, key_type=bytes, value_type=bytes, schema=BatchSchema()
         )
 
-    def new_lane(self, number: int, feed: LaneConsumer) -> Lane:
+    def new_lane(self, number: int, feed: Feed) -> Lane:
         """The lane of a partition number that this worker takes over."""
         (table,) = self.tables.values()
         return Lane(number, self.lane_settings, feed, table, self._keeper)

@@ -1,13 +1,12 @@
-"""Faust's consumer, replaced by one that feeds lanes.
+"""Faust's consumer, replaced by one that begins and ends lanes as the group decides.
 
 It runs on the app's own event loop. Faust's fetcher, flow control, acknowledgements and
 offset commits are not used: offsets travel in the lanes' transactions.
 """
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import aiokafka
@@ -17,22 +16,13 @@ from faust.types import TP, ConsumerMessage
 
 from streams.transport.batch import Batch
 from streams.transport.brokers import until_brokers
+from streams.transport.feed import KafkaFeed
 from streams.transport.inert import InertConsumer
 from streams.transport.lane import Lane
 from streams.transport.stopping import stop
 from streams.transport.transaction import is_passing
-from streams.transport.turns import Turns
 
 log = logging.getLogger(__name__)
-
-POLL_MS = 100
-"""How long a lane waits for records before it looks up."""
-
-FRESH_MS = 15
-"""How long a lane that was at work waits for what has come since its records were fetched."""
-
-PLENTY = 10
-"""This part of a full batch is plenty: then throughput counts, and its latency is its own."""
 
 FETCH_WAIT_MS = 10
 """How long the broker holds a fetch that finds nothing. While it does, partitions of the same
@@ -51,9 +41,6 @@ again only when it has fetched: never, where it has no partitions, or waits for 
 
 HEED_S = 1.0
 """How often the group is asked whether something went wrong that nobody has been told."""
-
-ASK_S = 0.5
-"""How often the group is asked something again that its coordinator did not answer."""
 
 RETRY_S = 1.0
 DRAIN_S_MAX = 15.0
@@ -74,7 +61,13 @@ class InstanceTakenError(Exception):
 
 
 class LaneConsumer(InertConsumer):
-    """Subscribes, follows rebalances, and fetches for lanes."""
+    """Subscribes, and follows rebalances with lanes.
+
+    Attributes:
+        lanes: the numbers that this worker owns.
+        joined: whether the group has given it its partitions, be they none.
+        feed: what its lanes are fed by; made at the start.
+    """
 
     consumer_stopped_errors = (aiokafka.errors.ConsumerStoppedError,)
 
@@ -84,9 +77,9 @@ class LaneConsumer(InertConsumer):
         self._instance: str | None = self.app.conf.consumer_group_instance_id or None
         self._generation, self._member = -1, ""
         self.joined = False
-        self.turns = Turns(self.app.lane_settings.records_max)
         self._closing = False
         self._kafka: aiokafka.AIOKafkaConsumer = None
+        self.feed: KafkaFeed = None  # type: ignore[assignment]  # from its start on
         self._heeding: asyncio.Task[None] | None = None
 
     # -- life ---------------------------------------------------------------------------------
@@ -113,6 +106,7 @@ class LaneConsumer(InertConsumer):
             rebalance_timeout_ms=REBALANCE_TIMEOUT_MS,
             max_poll_interval_ms=NEVER_MS,
         )
+        self.feed = KafkaFeed(self._kafka, settings.records_max, self._deliver)
         while True:  # Kafka was there when the topics were verified, and may be away again
             try:
                 await self._kafka.start()
@@ -189,7 +183,7 @@ class LaneConsumer(InertConsumer):
             return
         for number in sorted(numbers):
             if number not in self.lanes:
-                self.lanes[number] = self.app.new_lane(number, self)
+                self.lanes[number] = self.app.new_lane(number, self.feed)
             self.lanes[number].start().add_done_callback(self._lane_ended)
         log.info(
             "generation %d: partition numbers %s (%d kept)",
@@ -231,37 +225,7 @@ class LaneConsumer(InertConsumer):
         if not task.cancelled() and (error := task.exception()) is not None:
             self.app.fail(error)
 
-    # -- what a lane asks for -----------------------------------------------------------------
-
-    async def fetch(
-        self, tps: list[TopicPartition], records_max: int, *, patiently: bool
-    ) -> dict[TopicPartition, list[Any]]:
-        """What has come, up to `records_max`; where it may wait, after a moment of silence.
-
-        aiokafka fetches a partition's next records as soon as its last ones are taken, and holds
-        them while those are worked on. What came meanwhile would wait for a whole batch more: so
-        it is asked for, too, unless there is plenty to do.
-        """
-        fetched = await self._records(tps, 0, records_max)
-        if not patiently:
-            return fetched
-        if not fetched:
-            return await self._records(tps, POLL_MS, records_max)
-        count = sum(map(len, fetched.values()))
-        if count < records_max // PLENTY:
-            for tp, chunk in (await self._records(tps, FRESH_MS, records_max - count)).items():
-                fetched.setdefault(tp, []).extend(chunk)
-        return fetched
-
-    async def _records(
-        self, tps: list[TopicPartition], timeout_ms: int, records_max: int
-    ) -> dict[TopicPartition, list[Any]]:
-        found: dict[TopicPartition, list[Any]] = await self._kafka.getmany(
-            *tps, timeout_ms=timeout_ms, max_records=records_max
-        )
-        return found
-
-    async def deliver(self, batch: Batch) -> None:
+    async def _deliver(self, batch: Batch) -> None:
         """Hand a batch to the agent, through Faust's conductor."""
         # Faust needs some message around it: of which topic and offset means nothing to us.
         tp = TP(batch.lane.inputs[0].topic, batch.lane.number)
@@ -271,51 +235,6 @@ class LaneConsumer(InertConsumer):
                 generation_id=self.app.consumer_generation_id,
             )
         )  # fmt: skip
-
-    async def starting_offsets(self, tps: list[TopicPartition]) -> dict[TopicPartition, int]:
-        """The committed offset of each, or its earliest where nothing is committed yet."""
-        starts = {tp: await self._kafka.committed(tp) for tp in tps}
-        fresh = [tp for tp, offset in starts.items() if offset is None]
-        if fresh:
-            starts |= await self._kafka.beginning_offsets(fresh)
-        return starts
-
-    async def earliest(self, tp: TopicPartition) -> int:
-        """Where the log begins."""
-        offsets: dict[TopicPartition, int] = await self._kafka.beginning_offsets([tp])
-        return offsets[tp]
-
-    async def ends(self, tps: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
-        """Where each log ends now, for a reader of committed records."""
-        offsets: dict[TopicPartition, int] = await self._kafka.end_offsets(list(tps))
-        return offsets
-
-    def end(self, tp: TopicPartition) -> int:
-        """Where a log ended at its last fetch; -1 while unknown."""
-        known: int | None = self._kafka.last_stable_offset(tp)
-        return -1 if known is None else known
-
-    def rewind(self, offsets: Mapping[TopicPartition, int]) -> None:
-        """Fetch from here next, whatever was fetched before."""
-        for tp, offset in offsets.items():
-            self._kafka.seek(tp, offset)
-
-    async def is_member(self) -> bool:
-        """Whether the group counts this worker in, so that nobody else has its numbers."""
-        coordinator = self._kafka._coordinator  # noqa: SLF001
-        while coordinator.member_id:  # aiokafka forgets it as soon as the group has
-            with contextlib.suppress(aiokafka.errors.KafkaError):
-                if await coordinator._do_heartbeat():  # noqa: SLF001
-                    return True
-            await asyncio.sleep(ASK_S)  # unless it was forgotten: the coordinator is away
-        return False
-
-    def reached(self, tp: TopicPartition) -> int:
-        """The next offset that will be delivered; -1 while unknown."""
-        subscription = self._kafka._subscription.subscription  # noqa: SLF001
-        assignment = subscription.assignment if subscription is not None else None
-        state = assignment.state_value(tp) if assignment is not None else None
-        return state.position if state is not None and state.has_valid_position else -1
 
     def assignment(self) -> set[TP]:
         """The partitions held now."""

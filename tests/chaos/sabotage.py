@@ -17,7 +17,7 @@ from sinks.redis_mark import Attempt, Mark
 from sinks.sink import Answer
 from streams.cli.main import run
 from streams.transport import lane as lanes
-from streams.transport.consumer import LaneConsumer
+from streams.transport.feed import KafkaFeed
 from streams.transport.lane import Lane
 from streams.transport.transaction import Transactions
 
@@ -25,10 +25,10 @@ from streams.transport.transaction import Transactions
 def release_before_the_queues_are_cleared() -> None:
     """What was fetched for nobody is not fetched again: FAUST.md, H11 to H13."""
 
-    def rewind(self: LaneConsumer, offsets: Mapping[TopicPartition, int]) -> None:
+    def rewind(self: KafkaFeed, offsets: Mapping[TopicPartition, int]) -> None:
         """Leave the position where it is."""
 
-    LaneConsumer.rewind = rewind  # type: ignore[method-assign]
+    KafkaFeed.rewind = rewind  # type: ignore[method-assign]
 
 
 def commit_offsets_outside_the_transaction() -> None:

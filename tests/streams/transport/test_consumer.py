@@ -48,6 +48,7 @@ def new_consumer(*lanes: FakeLane, generation: int = -1) -> Any:
     consumer.joined = consumer._closing = False
     consumer._generation, consumer._instance, consumer._heeding = generation, None, None
     consumer._kafka = SimpleNamespace(stop=lambda: asyncio.sleep(0))
+    consumer.feed = None
     return consumer
 
 
@@ -172,82 +173,8 @@ async def test_errors_of_the_group_are_heard_without_any_lane(
     heeding.cancel()
 
 
-class ForgetfulCoordinator:
-    """Is away twice, then answers."""
-
-    def __init__(self, *, forgotten: bool) -> None:
-        self.member_id, self._forgotten, self._asked = "me", forgotten, 0
-
-    async def _do_heartbeat(self) -> bool:
-        self._asked += 1
-        if self._asked == 1:
-            return False
-        if self._asked == 2:
-            raise KafkaError("what is this?")
-        if self._forgotten:
-            self.member_id = ""
-        return not self._forgotten
-
-
-@pytest.mark.parametrize("forgotten", [True, False])
-async def test_whether_this_worker_is_a_member_is_asked_until_it_is_known(
-    monkeypatch: pytest.MonkeyPatch, forgotten: bool
-) -> None:
-    monkeypatch.setattr(consumer_module, "ASK_S", 0.001)
-    consumer = new_consumer()
-    consumer._kafka._coordinator = ForgetfulCoordinator(forgotten=forgotten)
-    assert await consumer.is_member() is not forgotten
-
-
-class Buffers:
-    """aiokafka's consumer, as far as it hands out records: what each call finds, in turn."""
-
-    def __init__(self, *found: int) -> None:
-        self._found, self._offset = list(found), 0
-        self.timeouts_ms: list[int] = []
-
-    async def getmany(self, tp: TP, *, timeout_ms: int, max_records: int) -> dict[TP, list[int]]:
-        self.timeouts_ms.append(timeout_ms)
-        await asyncio.sleep(0)
-        count = min(self._found.pop(0), max_records)
-        start, self._offset = self._offset, self._offset + count
-        return {tp: list(range(start, self._offset))} if count else {}
-
-
-FRESH_MS, POLL_MS = consumer_module.FRESH_MS, consumer_module.POLL_MS
-
-
-@pytest.mark.parametrize(
-    ("found", "patiently", "timeouts_ms"),
-    [
-        ([0, 3], True, [0, POLL_MS]),  # it was idle: what comes is new
-        ([3, 4], True, [0, FRESH_MS]),  # it was at work: what was fetched before is old
-        ([3, 0], True, [0, FRESH_MS]),
-        ([10], True, [0]),  # plenty
-        ([3], False, [0]),  # something else is due
-        ([0], False, [0]),
-    ],
-)
-async def test_what_came_during_the_last_batch_is_asked_for(
-    found: list[int], patiently: bool, timeouts_ms: list[int]
-) -> None:
-    consumer = new_consumer()
-    consumer._kafka = Buffers(*found)
-    tp = TP("a", 0)
-    fetched = await consumer.fetch([tp], 100, patiently=patiently)
-    assert fetched.get(tp, []) == list(range(sum(found)))
-    assert consumer._kafka.timeouts_ms == timeouts_ms
-
-
 @pytest.mark.parametrize(
     ("logs", "mib"), [(1, 16), (12, 16), (24, 8), (96, 2), (192, 1), (3000, 1)]
 )
 def test_many_logs_share_what_kafka_may_send_ahead(logs: int, mib: int) -> None:
     assert consumer_module.fetch_bytes_max(logs) == mib << 20
-
-
-async def test_a_batch_has_its_size_also_where_it_is_asked_for_twice() -> None:
-    consumer = new_consumer()
-    consumer._kafka = Buffers(3, 500)
-    tp = TP("a", 0)
-    assert await consumer.fetch([tp], 100, patiently=True) == {tp: list(range(100))}

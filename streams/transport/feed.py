@@ -1,0 +1,117 @@
+"""What a lane asks Kafka for: records, offsets, and whether its number is still its own."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from typing import Any
+
+import aiokafka
+from aiokafka.structs import TopicPartition
+
+from streams.transport.batch import Batch
+from streams.transport.turns import Turns
+
+POLL_MS = 100
+"""How long a lane waits for records before it looks up."""
+
+FRESH_MS = 15
+"""How long a lane that was at work waits for what has come since its records were fetched."""
+
+PLENTY = 10
+"""This part of a full batch is plenty: then throughput counts, and its latency is its own."""
+
+ASK_S = 0.5
+"""How often the group is asked something again that its coordinator did not answer."""
+
+
+class KafkaFeed:
+    """The feed of all lanes of a worker (see `streams.transport.roles.Feed`).
+
+    Args:
+        kafka: a consumer of aiokafka's, in a group.
+        records_max: most records that lanes have in work together.
+        deliver: hands a batch to the agent.
+    """
+
+    def __init__(
+        self,
+        kafka: aiokafka.AIOKafkaConsumer,
+        records_max: int,
+        deliver: Callable[[Batch], Coroutine[Any, Any, None]],
+    ) -> None:
+        self._kafka = kafka
+        self.turns = Turns(records_max)
+        self.deliver = deliver
+
+    async def fetch(
+        self, tps: list[TopicPartition], records_max: int, *, patiently: bool
+    ) -> dict[TopicPartition, list[Any]]:
+        """What has come, up to `records_max`; where it may wait, after a moment of silence.
+
+        aiokafka fetches a partition's next records as soon as its last ones are taken, and holds
+        them while those are worked on. What came meanwhile would wait for a whole batch more: so
+        it is asked for, too, unless there is plenty to do.
+        """
+        fetched = await self._records(tps, 0, records_max)
+        if not patiently:
+            return fetched
+        if not fetched:
+            return await self._records(tps, POLL_MS, records_max)
+        count = sum(map(len, fetched.values()))
+        if count < records_max // PLENTY:
+            for tp, chunk in (await self._records(tps, FRESH_MS, records_max - count)).items():
+                fetched.setdefault(tp, []).extend(chunk)
+        return fetched
+
+    async def _records(
+        self, tps: list[TopicPartition], timeout_ms: int, records_max: int
+    ) -> dict[TopicPartition, list[Any]]:
+        found: dict[TopicPartition, list[Any]] = await self._kafka.getmany(
+            *tps, timeout_ms=timeout_ms, max_records=records_max
+        )
+        return found
+
+    async def starting_offsets(self, tps: list[TopicPartition]) -> dict[TopicPartition, int]:
+        """The committed offset of each, or its earliest where nothing is committed yet."""
+        starts = {tp: await self._kafka.committed(tp) for tp in tps}
+        fresh = [tp for tp, offset in starts.items() if offset is None]
+        if fresh:
+            starts |= await self._kafka.beginning_offsets(fresh)
+        return starts
+
+    async def earliest(self, tp: TopicPartition) -> int:
+        """Where the log begins."""
+        offsets: dict[TopicPartition, int] = await self._kafka.beginning_offsets([tp])
+        return offsets[tp]
+
+    async def ends(self, tps: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        """Where each log ends now, for a reader of committed records."""
+        offsets: dict[TopicPartition, int] = await self._kafka.end_offsets(list(tps))
+        return offsets
+
+    def end(self, tp: TopicPartition) -> int:
+        """Where a log ended at its last fetch; -1 while unknown."""
+        known: int | None = self._kafka.last_stable_offset(tp)
+        return -1 if known is None else known
+
+    def rewind(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """Fetch from here next, whatever was fetched before."""
+        for tp, offset in offsets.items():
+            self._kafka.seek(tp, offset)
+
+    async def is_member(self) -> bool:
+        """Whether the group counts this worker in, so that nobody else has its numbers."""
+        coordinator = self._kafka._coordinator  # noqa: SLF001
+        while coordinator.member_id:  # aiokafka forgets it as soon as the group has
+            with contextlib.suppress(aiokafka.errors.KafkaError):
+                if await coordinator._do_heartbeat():  # noqa: SLF001
+                    return True
+            await asyncio.sleep(ASK_S)  # unless it was forgotten: the coordinator is away
+        return False
+
+    def reached(self, tp: TopicPartition) -> int:
+        """The next offset that will be delivered; -1 while unknown."""
+        subscription = self._kafka._subscription.subscription  # noqa: SLF001
+        assignment = subscription.assignment if subscription is not None else None
+        state = assignment.state_value(tp) if assignment is not None else None
+        return state.position if state is not None and state.has_valid_position else -1

@@ -1,0 +1,84 @@
+"""What lanes are given by aiokafka's consumer, in cases that are rare on a real broker."""
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from aiokafka.errors import KafkaError
+from faust.types import TP
+
+from streams.transport import feed as feed_module
+from streams.transport.feed import FRESH_MS, POLL_MS, KafkaFeed
+
+
+def new_feed(kafka: Any) -> KafkaFeed:
+    """A feed of a fake client, whose batches nobody wants."""
+    return KafkaFeed(kafka, 100, lambda _batch: asyncio.sleep(0))
+
+
+class ForgetfulCoordinator:
+    """Is away twice, then answers."""
+
+    def __init__(self, *, forgotten: bool) -> None:
+        self.member_id, self._forgotten, self._asked = "me", forgotten, 0
+
+    async def _do_heartbeat(self) -> bool:
+        self._asked += 1
+        if self._asked == 1:
+            return False
+        if self._asked == 2:
+            raise KafkaError("what is this?")
+        if self._forgotten:
+            self.member_id = ""
+        return not self._forgotten
+
+
+@pytest.mark.parametrize("forgotten", [True, False])
+async def test_whether_this_worker_is_a_member_is_asked_until_it_is_known(
+    monkeypatch: pytest.MonkeyPatch, forgotten: bool
+) -> None:
+    monkeypatch.setattr(feed_module, "ASK_S", 0.001)
+    feed = new_feed(SimpleNamespace(_coordinator=ForgetfulCoordinator(forgotten=forgotten)))
+    assert await feed.is_member() is not forgotten
+
+
+class Buffers:
+    """aiokafka's consumer, as far as it hands out records: what each call finds, in turn."""
+
+    def __init__(self, *found: int) -> None:
+        self._found, self._offset = list(found), 0
+        self.timeouts_ms: list[int] = []
+
+    async def getmany(self, tp: TP, *, timeout_ms: int, max_records: int) -> dict[TP, list[int]]:
+        self.timeouts_ms.append(timeout_ms)
+        await asyncio.sleep(0)
+        count = min(self._found.pop(0), max_records)
+        start, self._offset = self._offset, self._offset + count
+        return {tp: list(range(start, self._offset))} if count else {}
+
+
+@pytest.mark.parametrize(
+    ("found", "patiently", "timeouts_ms"),
+    [
+        ([0, 3], True, [0, POLL_MS]),  # it was idle: what comes is new
+        ([3, 4], True, [0, FRESH_MS]),  # it was at work: what was fetched before is old
+        ([3, 0], True, [0, FRESH_MS]),
+        ([10], True, [0]),  # plenty
+        ([3], False, [0]),  # something else is due
+        ([0], False, [0]),
+    ],
+)
+async def test_what_came_during_the_last_batch_is_asked_for(
+    found: list[int], patiently: bool, timeouts_ms: list[int]
+) -> None:
+    buffers, tp = Buffers(*found), TP("a", 0)
+    fetched = await new_feed(buffers).fetch([tp], 100, patiently=patiently)
+    assert fetched.get(tp, []) == list(range(sum(found)))
+    assert buffers.timeouts_ms == timeouts_ms
+
+
+async def test_a_batch_has_its_size_also_where_it_is_asked_for_twice() -> None:
+    tp = TP("a", 0)
+    fetched = await new_feed(Buffers(3, 500)).fetch([tp], 100, patiently=True)
+    assert fetched == {tp: list(range(100))}
