@@ -228,7 +228,7 @@ class LaneConsumer(InertConsumer):
     async def _deliver(self, batch: Batch) -> None:
         """Hand a batch to the agent, through Faust's conductor."""
         # Faust needs some message around it: of which topic and offset means nothing to us.
-        tp = TP(batch.lane.inputs[0].topic, batch.lane.number)
+        tp = TP(self.app.lane_settings.inputs[0], batch.lane.number)
         await self.callback(
             ConsumerMessage(
                 *tp, 0, 0.0, 0, None, None, batch, None, 0, 0, tp,

@@ -10,15 +10,14 @@ import logging
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack
-from typing import Any
 
 from aiokafka.errors import ProducerFenced
 from aiokafka.structs import TopicPartition
 
 from sinks.record import Output
-from streams.transport.alignment import Alignment
 from streams.transport.batch import Batch
 from streams.transport.changelog import DamagedChangelog, read_changelog
+from streams.transport.position import Position
 from streams.transport.roles import Feed, Keeper, KeeperFactory, LaneSettings
 from streams.transport.table import StateTable
 from streams.transport.transaction import PASSING, Transactions, is_passing
@@ -29,10 +28,6 @@ log = logging.getLogger(__name__)
 BACKOFF_S_MIN, BACKOFF_S_MAX = 0.1, 5.0
 CLOSE_S_MAX = 1.0
 TELL_S_MAX = 1.0
-
-
-class OffsetGapError(Exception):
-    """The input has lost records that were never processed, or was created anew."""
 
 
 class Lane:
@@ -48,12 +43,9 @@ class Lane:
     ) -> None:
         self.number = number
         self._log = logging.LoggerAdapter(log, {"partition": number})
-        self.inputs = [TopicPartition(topic, number) for topic in settings.inputs]
-        self.applied: dict[TopicPartition, int] = {}
+        self._position = Position(number, settings, feed)
         self._untold = Untold(settings.expiring)
         self._telling = asyncio.Lock()  # a shutdown may drain in the midst of a rebalance
-        self._alignment = Alignment([tp for tp in self.inputs if tp.topic in settings.aligned])
-        self._ends: dict[TopicPartition, int] = {}
         self._in_hand: Batch | None = None
         self.ready = False
         self.recovering = False
@@ -64,6 +56,11 @@ class Lane:
         self._fetching = self._draining = False
         self._task: asyncio.Task[None] | None = None
         self._commit: asyncio.Task[dict[tuple[str, int], int]] | None = None
+
+    @property
+    def applied(self) -> dict[TopicPartition, int]:
+        """By input, the next offset to apply."""
+        return self._position.applied
 
     # -- life ---------------------------------------------------------------------------------
 
@@ -187,9 +184,11 @@ class Lane:
         # The group may still tell offsets from before the last transaction: the broker applies
         # those a moment after its marker. The changelog was read behind that marker.
         known = self.keeper.offsets()
-        committed = await self._feed.starting_offsets(self.inputs)
-        self.applied = {tp: max(at, known.get(tp.topic, 0)) for tp, at in committed.items()}
-        self._untold.begin(self.applied, committed)
+        committed = await self._feed.starting_offsets(self._position.inputs)
+        self._position.applied = {
+            tp: max(at, known.get(tp.topic, 0)) for tp, at in committed.items()
+        }
+        self._untold.begin(self._position.applied, committed)
         await self.keeper.begin(mark)
         self.recovering, self.ready = False, True
         self._log.info(
@@ -213,14 +212,10 @@ class Lane:
     # -- work ---------------------------------------------------------------------------------
 
     async def _work(self) -> None:
-        # Whatever aiokafka fetched while nobody asked, or handed to a call that was cancelled,
-        # is fetched again from what was really applied.
-        self._feed.rewind(self.applied)
-        self._alignment.clear()
         self._in_hand = None
         self._fetching = True
         try:
-            self._ends = await self._feed.ends(self.inputs)
+            await self._position.rewind()
         finally:
             self._fetching = False
         while not self._draining:
@@ -233,16 +228,16 @@ class Lane:
         self._fetching = True
         try:
             await self._feed.turns.room()
-            wanted = [tp for tp in self.inputs if self._alignment.holds(tp) is None]
+            wanted = self._position.wanted()
             due = self.keeper is not None and self.keeper.is_due()
             fetched = await self._feed.fetch(wanted, self._settings.records_max, patiently=not due)
         finally:
             self._fetching = False
-        records = self._alignment.take(fetched, self._has_more, time.monotonic())
+        records = await self._position.take(fetched, time.monotonic())
         if records or due:
-            self._in_hand = batch = Batch(self, await self._following(records))
+            self._in_hand = batch = Batch(self, records)
             await self._work_on(batch)
-            self.applied.update(batch.offsets)
+            self._position.applied.update(batch.offsets)
             self._in_hand = None
 
     async def _work_on(self, batch: Batch) -> None:
@@ -255,30 +250,6 @@ class Lane:
                 self._fetching = False
             await self._feed.deliver(batch)
             await batch.finished()
-
-    async def _following(
-        self, records: dict[TopicPartition, list[Any]]
-    ) -> dict[TopicPartition, list[Any]]:
-        """Check that the records follow what was applied, with nothing lost between.
-
-        A log has gaps of its own (transaction markers, aborted records), so a gap is a loss
-        only where the log no longer reaches back to what is next. Of ticks even that is none.
-        """
-        for tp, chunk in records.items():
-            first, following = chunk[0].offset, self.applied[tp]
-            if first < following:
-                raise OffsetGapError(
-                    f"{tp.topic}-{tp.partition} gave offset {first} after {following - 1}: "
-                    "a record would be applied twice"
-                )
-            lost = first > following and tp.topic not in self._settings.expiring
-            if lost and await self._feed.earliest(tp) > following:
-                raise OffsetGapError(
-                    f"{tp.topic}-{tp.partition} no longer has offset {following}, which was "
-                    f"never processed; it begins after that. Retention is too short, or the "
-                    "topic was created anew: see 'reset and replay' in grafana/RUNBOOK.md"
-                )
-        return records
 
     async def commit(
         self,
@@ -319,18 +290,8 @@ class Lane:
         tp = TopicPartition(topic, self.number)
         if self._in_hand is not None and (records := self._in_hand.records.get(topic)):
             return records[0].offset, records[0].timestamp
-        return self._passed(tp), self._alignment.oldest_ms(tp)
-
-    def _has_more(self, tp: TopicPartition) -> bool:
-        return self._feed.reached(tp) < max(self._ends[tp], self._feed.end(tp))
+        return self._position.passed(tp), self._position.oldest_ms(tp)
 
     def has_applied(self, ends: Mapping[str, int]) -> bool:
-        """Whether everything before these end offsets, by topic, has been applied.
-
-        By position: the log may end with transaction markers, which are never delivered.
-        """
-        return all(self._passed(tp) >= ends[tp.topic] for tp in self.inputs if tp.topic in ends)
-
-    def _passed(self, tp: TopicPartition) -> int:
-        held = self._alignment.holds(tp)
-        return max(self._feed.reached(tp), self.applied[tp]) if held is None else held
+        """Whether everything before these end offsets, by topic, has been applied."""
+        return self._position.has_applied(ends)

@@ -9,7 +9,8 @@ from aiokafka.errors import IllegalOperation, KafkaError, ProducerFenced
 
 from streams.transport import lane as lane_module
 from streams.transport import untold
-from streams.transport.lane import Lane, OffsetGapError
+from streams.transport.lane import Lane
+from streams.transport.position import OffsetGapError
 from streams.transport.turns import Turns
 from tests.streams.transport.fakes import (
     CLOCK,

@@ -1,0 +1,101 @@
+"""Where a lane stands in its inputs: what it has applied, and what may come next."""
+
+from collections.abc import Mapping
+
+from aiokafka.structs import TopicPartition
+
+from streams.transport.alignment import Alignment, Records
+from streams.transport.roles import Feed, LaneSettings
+
+
+class OffsetGapError(Exception):
+    """The input has lost records that were never processed, or was created anew."""
+
+
+class Position:
+    """One partition number of all inputs.
+
+    Args:
+        number: of the partition.
+        settings: of the lane.
+        feed: of the lane.
+
+    Attributes:
+        inputs: the number of each input topic.
+        applied: by input, the next offset to apply.
+    """
+
+    def __init__(self, number: int, settings: LaneSettings, feed: Feed) -> None:
+        self.inputs = [TopicPartition(topic, number) for topic in settings.inputs]
+        self.applied: dict[TopicPartition, int] = {}
+        self._alignment = Alignment([tp for tp in self.inputs if tp.topic in settings.aligned])
+        self._ends: dict[TopicPartition, int] = {}
+        self._settings, self._feed = settings, feed
+
+    async def rewind(self) -> None:
+        """Go on from what was really applied.
+
+        Whatever aiokafka fetched while nobody asked, or handed to a call that was cancelled, is
+        fetched again.
+        """
+        self._feed.rewind(self.applied)
+        self._alignment.clear()
+        self._ends = await self._feed.ends(self.inputs)
+
+    def wanted(self) -> list[TopicPartition]:
+        """What is to be fetched next: all inputs of which nothing is held back."""
+        return [tp for tp in self.inputs if self._alignment.holds(tp) is None]
+
+    async def take(self, fetched: Records, now_s: float) -> Records:
+        """What may be applied now, of what has come and what was held back.
+
+        Args:
+            fetched: new records.
+            now_s: of a monotonic clock.
+
+        Raises:
+            OffsetGapError: something was lost in between, or would be applied twice.
+        """
+        records = self._alignment.take(fetched, self._has_more, now_s)
+        for tp, chunk in records.items():
+            await self._check(tp, chunk[0].offset)
+        return records
+
+    async def _check(self, tp: TopicPartition, first: int) -> None:
+        """Whether an offset follows what was applied, with nothing lost between.
+
+        A log has gaps of its own (transaction markers, aborted records), so a gap is a loss
+        only where the log no longer reaches back to what is next. Of ticks even that is none.
+        """
+        following = self.applied[tp]
+        if first < following:
+            raise OffsetGapError(
+                f"{tp.topic}-{tp.partition} gave offset {first} after {following - 1}: "
+                "a record would be applied twice"
+            )
+        lost = first > following and tp.topic not in self._settings.expiring
+        if lost and await self._feed.earliest(tp) > following:
+            raise OffsetGapError(
+                f"{tp.topic}-{tp.partition} no longer has offset {following}, which was "
+                f"never processed; it begins after that. Retention is too short, or the "
+                "topic was created anew: see 'reset and replay' in grafana/RUNBOOK.md"
+            )
+
+    def has_applied(self, ends: Mapping[str, int]) -> bool:
+        """Whether everything before these end offsets, by topic, has been applied.
+
+        By position: the log may end with transaction markers, which are never delivered.
+        """
+        return all(self.passed(tp) >= ends[tp.topic] for tp in self.inputs if tp.topic in ends)
+
+    def passed(self, tp: TopicPartition) -> int:
+        """The next offset to apply, markers of transactions passed over."""
+        held = self._alignment.holds(tp)
+        return max(self._feed.reached(tp), self.applied[tp]) if held is None else held
+
+    def oldest_ms(self, tp: TopicPartition) -> int | None:
+        """Kafka timestamp of the first record that is held back; None where none is."""
+        return self._alignment.oldest_ms(tp)
+
+    def _has_more(self, tp: TopicPartition) -> bool:
+        return self._feed.reached(tp) < max(self._ends[tp], self._feed.end(tp))
