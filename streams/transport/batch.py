@@ -5,9 +5,10 @@ from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from aiokafka.structs import ConsumerRecord, TopicPartition
+from aiokafka.structs import TopicPartition
 
 from sinks.record import Output
+from streams.transport.received import Received
 
 if TYPE_CHECKING:
     from streams.transport.lane import Lane
@@ -25,7 +26,7 @@ class Batch:
 
     def __init__(self, lane: "Lane", records: Mapping[TopicPartition, list[Any]]) -> None:
         self.lane = lane
-        self.records: dict[str, list[ConsumerRecord[Any, Any]]] = {
+        self.records: dict[str, list[Received]] = {
             tp.topic: list(chunk) for tp, chunk in records.items()
         }
         self.offsets = {tp: chunk[-1].offset + 1 for tp, chunk in records.items()}

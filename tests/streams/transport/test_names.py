@@ -11,6 +11,7 @@ import faust.streams
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.client import AIOKafkaClient
+from aiokafka.consumer.fetcher import PartitionRecords
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.consumer.subscription_state import Assignment, SubscriptionState, TopicPartitionState
 from aiokafka.producer.message_accumulator import BatchBuilder
@@ -42,6 +43,7 @@ SIGNATURES = [
     (Consumer, "on_buffer_drop", ["self", "tp"]),
     (Consumer, "wait_empty", ["self"]),
     (Assignment, "state_value", ["self", "tp"]),
+    (PartitionRecords, "_consumer_record", ["self", "tp", "record"]),
 ]
 
 
