@@ -33,11 +33,12 @@ from statistics import median
 from typing import Any
 from unittest.mock import patch
 
-import models.step as core
 from models.deadlines import Due, due
 from models.events import Event
 from models.policy import Policy
 from models.schedule import Schedule
+from models.silent_step import silence
+from models.step import step
 from streams.embedded.child import free_port
 from tests.integration.job import PARTITIONS, Job, job
 from tests.integration.test_time import MEDIUM_MS
@@ -118,14 +119,14 @@ def _cpu_of_batch(engagements: float) -> tuple[float, float]:
         return found
 
     for day in (0, 20, 40):
-        result = core.step(policy, table.get, events(day), AT_MS)
+        result = step(policy, table.get, events(day), AT_MS)
         table.update(result.states)
         for customer, deadline_s in result.deadlines:
             schedule.put(customer, deadline_s)
     batch = events(70)
     begun_s = time.process_time()
-    with patch.object(core, "due", timed):
-        result = core.step(policy, table.get, batch, AT_MS + 60 * DAY_MS)
+    with patch("models.step.due", timed):
+        result = step(policy, table.get, batch, AT_MS + 60 * DAY_MS)
     put_s = time.process_time()
     for customer, deadline_s in result.deadlines:
         schedule.put(customer, deadline_s)
@@ -158,7 +159,7 @@ def silent_year(customers: int = 20_000) -> None:
     rng = random.Random(9)  # noqa: S311
     bought = [AT_MS + rng.randrange(30 * DAY_MS) for _ in range(customers)]
     events = [Event(0, b"%d" % n, f"o-{n}", at, 5_000, -1) for n, at in enumerate(sorted(bought))]
-    first = core.step(policy, {}.get, [(event, event.at_ms) for event in events], 0)
+    first = step(policy, {}.get, [(event, event.at_ms) for event in events], 0)
     table, now_ms = dict(first.states), first.now_ms
     schedule = Schedule()
     for customer, deadline_s in first.deadlines:
@@ -169,7 +170,7 @@ def silent_year(customers: int = 20_000) -> None:
         at_ms = now_ms + day * DAY_MS
         while due_now := schedule.due(at_ms, 5_000):
             begun_s = time.process_time()
-            result = core.silence(policy, table.get, due_now, at_ms)
+            result = silence(policy, table.get, due_now, at_ms)
             spent_s += time.process_time() - begun_s
             table.update(result.states)
             for customer, deadline_s in result.deadlines:

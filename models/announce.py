@@ -43,7 +43,7 @@ _encode = msgspec.json.Encoder().encode
 
 def announce(
     batch: Batch, valuation: Valuation, looks: Looks, moves: Sequence[Move]
-) -> tuple[list[Change], list[Change]]:
+) -> list[tuple[list[Change], list[Change]]]:
     """The messages of all moves.
 
     Args:
@@ -53,12 +53,12 @@ def announce(
         moves: in the order in which they happened to each customer.
 
     Returns:
-        Tier changes and churn-risk changes, each in that order.
+        Of each part, tier changes and churn-risk changes, each in that order.
     """
     if not moves:
-        return [], []
+        return [([], []) for _ in batch.begins]
     announcement = _Announcement(batch, valuation, looks, moves)
-    return announcement.changes(TIER), announcement.changes(CHURN)
+    return list(zip(announcement.changes(TIER), announcement.changes(CHURN), strict=True))
 
 
 class _Crossing(NamedTuple):
@@ -85,11 +85,11 @@ class _Announcement:
         self._sides = self._both_sides()
         self._at_ms: list[int] = looks.rows.at_ms.tolist()
 
-    def changes(self, kind: Kind) -> list[Change]:
-        """The changes of one kind."""
+    def changes(self, kind: Kind) -> list[list[Change]]:
+        """The changes of one kind, of each part."""
         numbers = [n for n, step in enumerate(self._steps) if step.kind == kind]
         if not numbers:
-            return []
+            return [[] for _ in self._batch.begins]
         ladder = self._rules.tiers if kind == TIER else self._rules.levels
         who = self._batch.who
         steps = [self._steps[n] for n in numbers]
@@ -118,9 +118,10 @@ class _Announcement:
             repeat(self._rules.policy.params.version),
         )
         values = map(_encode, messages)
-        return list(
+        made = list(
             map(Change, keys, ids, crossed_ms, values, from_, to, causes, crossed_ms, detected_ms)
         )
+        return [made[own] for own in self._batch.by_part([step.row for step in steps])]
 
     def _cause(self, step: Step) -> tuple[Cause, str]:
         row = step.row
@@ -261,8 +262,8 @@ class _Announcement:
         params = self._rules.policy.params
         facts = FactRows(engagements=params.engagement is not None)
         for row in rows.tolist():
-            data = self._batch.read(self._batch.who[row].key)
-            assert data is not None, "the customer was stored"
-            facts.add(decode(data))
+            stored = self._batch.who[row].stored
+            assert stored is not None, "or there is nothing before"
+            facts.add(decode(stored))
         before = Valuation(self._rules, facts.columns(params))
         return before.figures(np.arange(rows.size), self._looks.rows.at_ms[rows])

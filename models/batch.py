@@ -3,9 +3,14 @@
 A row is a moment at which a customer gets a score: an event applied, or a look at a tick. Before
 most rows lies a silence, from the last look until now, in which the facts were those from before
 the event: it is valued too, because silence may have crossed a threshold in it.
+
+A batch has a part for each partition that takes part: its states and its time are its own. To
+value rows costs mostly by the call, whatever their number: so the parts share their rows.
 """
 
-from collections.abc import Callable
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
 from typing import Final
 
 import msgspec
@@ -30,6 +35,7 @@ class Customer(msgspec.Struct, gc=False):
     Attributes:
         key: Kafka key.
         state: a copy, changed event by event.
+        stored: as it was read, encoded; None if new.
         as_of_ms: instant of the last row, or of the stored score; 0 for neither.
         tier: step of the tier; None before the first score, or if the name is not known.
         level: the same of the churn level.
@@ -48,6 +54,7 @@ class Customer(msgspec.Struct, gc=False):
 
     key: bytes
     state: State
+    stored: bytes | None = None
     as_of_ms: int = 0
     tier: int | None = None
     level: int | None = None
@@ -81,46 +88,89 @@ class Rows:
 
 
 class Batch:
-    """Collects customers and rows.
+    """Collects rows, part by part.
 
     Attributes:
         rules: the policy.
-        now_ms: the partition's time.
-        read: what is stored by key, untouched by the batch.
         change_over: to the rules; None where none is under way.
+        engaging: whether an engagement changes what is valued, also by the rules before a
+            change-over.
         facts: rows of facts, which several rows may share.
-        customers: by key, in the order in which they were touched.
         who: the customer of each row.
         events: the event of each row; None for a look.
+        numbers: five of each row, end to end.
+        begins: number of each part's first row.
     """
 
     __slots__ = (
-        *("_engaging", "_numbers", "change_over", "customers", "events", "facts", "now_ms"),
-        *("read", "rules", "who"),
+        *("begins", "change_over", "engaging", "events", "facts", "numbers", "rules", "who"),
     )
 
-    def __init__(
-        self, rules: Rules, read: Read, now_ms: int, change_over: ChangeOver | None = None
-    ) -> None:
+    def __init__(self, rules: Rules, change_over: ChangeOver | None = None) -> None:
         self.rules = rules
-        self.now_ms = now_ms
-        self.read = read
         self.change_over = change_over
-        # Whether an engagement changes what is valued, also by the rules before a change-over.
-        self._engaging = rules.policy.params.engagement is not None or (
+        self.engaging = rules.policy.params.engagement is not None or (
             change_over is not None and change_over.earlier.params.engagement is not None
         )
-        self.facts = FactRows(engagements=self._engaging)
-        self.customers: dict[bytes, Customer] = {}
+        self.facts = FactRows(engagements=self.engaging)
         self.who: list[Customer] = []
         self.events: list[Event | None] = []
-        self._numbers: list[int] = []
+        self.numbers: list[int] = []
+        self.begins: list[int] = []
+
+    def rows(self) -> Rows:
+        """All rows, in the order in which they were added."""
+        return Rows(int64s(self.numbers).reshape(-1, _NUMBERS).T.copy())
+
+    def is_left(self, key: bytes) -> bool:
+        """Whether the customer's score is still by the parameters before a change-over."""
+        return self.change_over is not None and key in self.change_over.left
+
+    def id_before(self, row: int, earlier: int) -> str:
+        """Id of the customer's last event before a row."""
+        if earlier == NONE:
+            return self.who[row].was_id
+        event = self.events[earlier]
+        return self.who[row].was_id if event is None else event.id
+
+    def by_part(self, rows: Sequence[int]) -> list[slice]:
+        """For each part, which of some rows, ascending, are its own."""
+        begins = [bisect_left(rows, begin) for begin in self.begins]
+        return [slice(*ends) for ends in pairwise([*begins, len(rows)])]
+
+
+class Part:
+    """Collects the customers and the rows of one partition.
+
+    Args:
+        batch: that it is part of; the part before gets no more rows.
+        read: what is stored by key, untouched by the batch.
+        now_ms: the partition's time.
+
+    Attributes:
+        now_ms: the partition's time.
+        customers: by key, in the order in which they were touched.
+    """
+
+    __slots__ = ("_batch", "_facts", "_read", "_rules", "customers", "now_ms")
+
+    def __init__(self, batch: Batch, read: Read, now_ms: int) -> None:
+        self._batch, self._rules, self._facts = batch, batch.rules, batch.facts
+        self._read = read
+        batch.begins.append(len(batch.who))
+        self.now_ms = now_ms
+        self.customers: dict[bytes, Customer] = {}
+
+    @property
+    def scored(self) -> list[Customer]:
+        """Those who got a row."""
+        return [customer for customer in self.customers.values() if customer.last_row != NONE]
 
     def customer(self, key: bytes) -> Customer:
         """The customer, decoded at the first touch."""
         found = self.customers.get(key)
         if found is None:
-            stored = self.read(key)
+            stored = self._read(key)
             found = Customer(key, State()) if stored is None else self._decoded(key, stored)
             self.customers[key] = found
         return found
@@ -147,18 +197,18 @@ class Batch:
         if as_of_ms < before_ms:  # noqa: PLR1730
             as_of_ms = before_ms
         silent = customer.fact_row
-        same = event.kind == _ENGAGEMENT and not self._engaging
+        same = event.kind == _ENGAGEMENT and not self._batch.engaging
         if silent == NONE:
             # The facts of the silence are those before the event. Unless there is an offset, an
             # engagement adds nothing to what is valued, so one row serves before and after it;
             # but it may be what makes the state forget a day that still counted while the
             # customer was silent.
             if same:
-                customer.fact_row = self.facts.add(state)
+                customer.fact_row = self._facts.add(state)
                 silent = customer.fact_row if before_ms else NONE
             elif 0 < state.deadline_s * MS_PER_S <= as_of_ms:
-                silent = self.facts.add(state)
-        rules = self.rules
+                silent = self._facts.add(state)
+        rules = self._rules
         outcome = state.apply(event, rules.days.day(at_ms), rules.policy.retention_days)
         if outcome is _DUPLICATE:
             return outcome
@@ -166,42 +216,36 @@ class Batch:
         self.now_ms = now_ms
         if not same:
             # If there is a silent row, it is the customer's newest: only the event lies between.
-            customer.fact_row = self.facts.add(state, silent)
+            customer.fact_row = self._facts.add(state, silent)
         self._add(customer, event, as_of_ms, silent if before_ms < as_of_ms else NONE)
         return outcome
 
     def look(self, customer: Customer) -> None:
         """Adds a row at the partition's time, or at the last score's if that is later."""
         at_ms = max(self.now_ms, customer.as_of_ms)
-        customer.fact_row = self.facts.add(customer.state)
+        customer.fact_row = self._facts.add(customer.state)
         self._add(customer, None, at_ms, customer.fact_row if customer.as_of_ms < at_ms else NONE)
-
-    def is_left(self, key: bytes) -> bool:
-        """Whether the customer's score is still by the parameters before a change-over."""
-        return self.change_over is not None and key in self.change_over.left
 
     def change(self, customer: Customer) -> None:
         """Adds the row by which a customer changes over: nothing happened but the model."""
-        assert self.change_over is not None, "somebody is left"
+        change_over = self._batch.change_over
+        assert change_over is not None, "somebody is left"
         customer.state.revision += 1
-        at_ms = max(self.change_over.since_ms, customer.as_of_ms)
-        customer.fact_row = self.facts.add(customer.state)
+        at_ms = max(change_over.since_ms, customer.as_of_ms)
+        customer.fact_row = self._facts.add(customer.state)
         self._add(customer, None, at_ms, NONE)
 
-    def rows(self) -> Rows:
-        """All rows, in the order in which they were added."""
-        return Rows(int64s(self._numbers).reshape(-1, _NUMBERS).T.copy())
-
-    def id_before(self, row: int, earlier: int) -> str:
-        """Id of the customer's last event before a row."""
-        if earlier == NONE:
-            return self.who[row].was_id
-        event = self.events[earlier]
-        return self.who[row].was_id if event is None else event.id
+    def change_all(self, keys: Iterable[bytes]) -> None:
+        """Lets customers change over who are left; nobody is where no change-over is under way."""
+        if self._batch.change_over is not None:
+            for key in dict.fromkeys(keys):
+                if self._batch.is_left(key):
+                    self.change(self.customer(key))
 
     def _add(self, customer: Customer, event: Event | None, at_ms: int, silent: int) -> None:
-        who = self.who
-        self._numbers += (
+        batch = self._batch
+        who = batch.who
+        batch.numbers += (
             customer.fact_row,
             at_ms,
             silent,
@@ -211,16 +255,17 @@ class Batch:
         customer.as_of_ms = at_ms
         customer.last_row = len(who)
         who.append(customer)
-        self.events.append(event)
+        batch.events.append(event)
 
     def _decoded(self, key: bytes, stored: bytes) -> Customer:
         state = decode(stored)
         return Customer(
             key,
             state,
+            stored,
             state.as_of_ms,
-            self.rules.tiers.numbers.get(state.tier),
-            self.rules.levels.numbers.get(state.churn_level),
+            self._rules.tiers.numbers.get(state.tier),
+            self._rules.levels.numbers.get(state.churn_level),
             state.silent_s,
             NONE,
             NONE,

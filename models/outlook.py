@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from models.batch import Batch
+from models.batch import Batch, Part
 from models.chain import Looks, follow
 from models.changes import CHURN, TIER
 from models.moves import steps_of
@@ -71,9 +71,10 @@ def falls(
 
 
 def _falls(rules: Rules, states: dict[bytes, bytes], end_ms: int) -> Iterator[Fall]:
-    batch = Batch(rules, states.get, end_ms)
+    batch = Batch(rules)
+    part = Part(batch, states.get, end_ms)
     for customer in states:
-        batch.look(batch.customer(customer))
+        part.look(part.customer(customer))
     valuation = Valuation(rules, batch.facts.columns(rules.policy.params))
     looks = Looks(batch, valuation)
     steps = [

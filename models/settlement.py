@@ -1,6 +1,7 @@
 """From the last rows of customers to all that is stored and published of them."""
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -31,33 +32,45 @@ class Settlement(NamedTuple):
 
 
 def settle(
-    valuation: Valuation, customers: Sequence[Customer], figures: Figures, when: Due
-) -> Settlement:
+    valuation: Valuation, parts: Sequence[Sequence[Customer]], figures: Figures, when: Due
+) -> list[Settlement]:
     """Publishes customers as they are.
 
     Args:
         valuation: of the rows' facts.
-        customers: (n,) with their states after the row that is published, and their steps.
+        parts: customers by partition, (n,) in all, with their states after the row that is
+            published, and their steps.
         figures: (n,) of that row.
         when: (n,) silence makes them due.
+
+    Returns:
+        What follows for each partition.
     """
+    customers = list(chain.from_iterable(parts))
     tiers, levels = _names(valuation.rules, customers)
     told = publication(valuation, customers, tiers, levels, figures, when)
     deadlines = deadlines_of(customers, figures, when)
-    keys = [customer.key for customer in customers]
-    states = map(
-        _stored, customers, tiers, levels, deadlines, told.predicted_minor, told.at_risk_minor
+    states = list(
+        map(_stored, customers, tiers, levels, deadlines, told.predicted_minor, told.at_risk_minor)
     )
-    population = Population()
-    population.add(tiers, levels, told.historic_minor, told.predicted_minor, told.at_risk_minor)
-    population.subtract(_before(customers))
-    return Settlement(
-        dict(zip(keys, states, strict=True)),
-        list(zip(keys, told.scores, strict=True)),
-        list(zip(keys, told.total_minor, told.at_risk_minor, strict=True)),
-        list(zip(keys, deadlines, strict=True)),
-        population,
-    )
+    settled, end = [], 0
+    for part in parts:
+        own = slice(end, end := end + len(part))
+        keys = [customer.key for customer in part]
+        predicted, at_risk = told.predicted_minor[own], told.at_risk_minor[own]
+        population = Population()
+        population.add(tiers[own], levels[own], told.historic_minor[own], predicted, at_risk)
+        population.subtract(_before(part))
+        settled.append(
+            Settlement(
+                dict(zip(keys, states[own], strict=True)),
+                list(zip(keys, told.scores[own], strict=True)),
+                list(zip(keys, told.total_minor[own], at_risk, strict=True)),
+                list(zip(keys, deadlines[own], strict=True)),
+                population,
+            )
+        )
+    return settled
 
 
 def deadlines_of(customers: Sequence[Customer], figures: Figures, when: Due) -> list[int]:

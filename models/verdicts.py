@@ -79,6 +79,7 @@ class _Ended(NamedTuple):
     """Silences in which windows ended; all (n,), in the order in which they were lived through.
 
     Attributes:
+        row: number of the row after each.
         silent: row of the facts of the time.
         first_ms: where the first of the windows ended.
         passed: how many did.
@@ -87,6 +88,7 @@ class _Ended(NamedTuple):
         unknown: nothing is said of what was before the window under way.
     """
 
+    row: Int64s
     silent: Int64s
     first_ms: Int64s
     passed: Int64s
@@ -95,7 +97,7 @@ class _Ended(NamedTuple):
     unknown: NDArray[np.bool_]
 
 
-def judge(batch: Batch, valuation: Valuation, rows: Rows) -> Verdicts:
+def judge(batch: Batch, valuation: Valuation, rows: Rows) -> list[Verdicts]:
     """Judges what a batch's silences have ended, and opens what is predicted next.
 
     Args:
@@ -103,10 +105,13 @@ def judge(batch: Batch, valuation: Valuation, rows: Rows) -> Verdicts:
         valuation: of the batch's facts.
         rows: its rows. A window ends only in a silence that is among them: a deadline comes no
             later.
+
+    Returns:
+        The verdicts of each part.
     """
     who, ended = _ended(batch, valuation, rows)
     if not who:
-        return Verdicts()
+        return [Verdicts() for _ in batch.begins]
     after = np.cumsum(ended.passed)
     of = np.repeat(np.arange(after.size), ended.passed)
     number = np.arange(of.size) - (after - ended.passed)[of]
@@ -121,11 +126,19 @@ def judge(batch: Batch, valuation: Valuation, rows: Rows) -> Verdicts:
     known = (open_bp >= 0) & ~ended.unknown
     last_ms = valuation.facts.last_ms[ended.silent]
     active = (last_ms >= ended.first_ms - WINDOW_MS).astype(np.int64)
-    over_bp = np.delete(chance_bp, after - 1)  # predicted and over within the silence
-    return verdicts_on(
-        np.concatenate([open_bp[known], over_bp]),
-        np.concatenate([active[known], np.zeros_like(over_bp)]),
-    )
+    # Predicted and over within the silence.
+    over_bp, over_of = np.delete(chance_bp, after - 1), np.delete(of, after - 1)
+    verdicts = []
+    for own in batch.by_part(ended.row.tolist()):
+        some = known[own]
+        over = over_bp[slice(*np.searchsorted(over_of, (own.start, own.stop)))]
+        verdicts.append(
+            verdicts_on(
+                np.concatenate([open_bp[own][some], over]),
+                np.concatenate([active[own][some], np.zeros_like(over)]),
+            )
+        )
+    return verdicts
 
 
 def _ended(batch: Batch, valuation: Valuation, rows: Rows) -> tuple[list[Customer], _Ended]:
@@ -149,4 +162,6 @@ def _ended(batch: Batch, valuation: Valuation, rows: Rows) -> tuple[list[Custome
     unknown |= (stored == NOT_BEGUN) & (earlier_silence == NONE)
     passed = np.where(unknown, 1, passed)
     first_ms = ends_ms - passed * WINDOW_MS
-    return who, _Ended(rows.silent[chosen], first_ms, passed, earlier_silence, stored, unknown)
+    return who, _Ended(
+        chosen, rows.silent[chosen], first_ms, passed, earlier_silence, stored, unknown
+    )

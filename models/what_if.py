@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from models.batch import Batch
+from models.batch import Batch, Part
 from models.chain import Looks, follow
 from models.deadlines import due
 from models.events import AMOUNT_MINOR_MAX, Event, Kind
@@ -64,11 +64,12 @@ def score_at(policy: Policy, customer: bytes, state: bytes, at_ms: int) -> Score
         TooEarly: it is before: what was true then, the state does not tell any more.
     """
     rules = rules_of(policy)
-    batch = Batch(rules, {customer: state}.get, at_ms)
-    one = batch.customer(customer)
+    batch = Batch(rules)
+    part = Part(batch, {customer: state}.get, at_ms)
+    one = part.customer(customer)
     if at_ms < one.as_of_ms:
         raise TooEarly(one.as_of_ms)
-    batch.look(one)
+    part.look(one)
     valuation = Valuation(rules, batch.facts.columns(policy.params))
     looks = Looks(batch, valuation)
     follow(batch, valuation, looks)

@@ -25,13 +25,13 @@ def create_agents(app: LaneApp, partitions: int) -> None:
 async def _apply(keeper: Scorekeeper, batch: Batch) -> None:
     intake = keeper.decode(batch)
     if intake.flags:
-        result = keeper.step(intake)
+        result = await keeper.step(intake)
         await keeper.publish(batch, result, intake)
         keeper.remember(batch, result)
 
 
 async def _let_time_pass(keeper: Scorekeeper, batch: Batch) -> None:
-    silent = keeper.silence()
+    silent = await keeper.silence()
     if silent is None:
         return
     if silent.states:

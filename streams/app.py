@@ -5,6 +5,8 @@ from importlib.metadata import version
 from models.events import Decoder
 from models.policy import LOWEST_CHURN_LEVEL, Policy
 from models.releases import Releases
+from models.silent_step import silence_together
+from models.step import step_together
 from sinks.metrics import Metrics
 from sinks.redis import RedisScores
 from sinks.topics import OutputTopics
@@ -14,6 +16,7 @@ from streams.dead_letters import DeadLetterLimit
 from streams.readiness import Readiness
 from streams.scorekeeper import Scorekeeper, Shared
 from streams.settings import Settings
+from streams.together import Together
 from streams.topics import CLOCK, INPUTS, changelog
 from streams.transport.app import LaneApp
 from streams.transport.lane import Lane
@@ -69,6 +72,8 @@ def create_app(
         partitions=settings.partitions,
         changelog=lanes.changelog,
         wall_clock=settings.clock == "wall",
+        events_together=Together(step_together),
+        silence_together=Together(silence_together),
     )
 
     def keeper(lane: Lane, table: dict[bytes, bytes]) -> Scorekeeper:

@@ -12,9 +12,11 @@ from models.parameters import InvalidParameters
 from models.policy import Policy
 from models.population import population_of
 from models.releases import Releases
+from models.rescore import rescore
 from models.schedule import Schedule
+from models.silent_step import SilentWork
 from models.state import State, decode, decode_summary, encode
-from models.step import Step, rescore, silence, step
+from models.step import Step, Work
 from models.summary import Summary
 from sinks.metrics import Metrics
 from sinks.record import Output
@@ -29,6 +31,7 @@ from streams.readiness import Readiness
 from streams.report import Report
 from streams.scoring import Scoring
 from streams.ticks import PendingTicks
+from streams.together import Together
 from streams.topics import CLOCK, DEAD_LETTERS
 from streams.transport.app import LaneApp
 from streams.transport.batch import Batch
@@ -59,6 +62,8 @@ class Shared:
     partitions: int
     changelog: str
     wall_clock: bool
+    events_together: Together[Work]
+    silence_together: Together[SilentWork]
 
 
 class Scorekeeper:
@@ -170,17 +175,16 @@ class Scorekeeper:
         shared.limit.observe(intake.flags)
         return intake
 
-    def step(self, intake: Intake) -> Step:
+    async def step(self, intake: Intake) -> Step:
         """Apply events to copies of the states, and score them."""
-        scoring = self._scoring
+        work = Work(self._table.get, intake.events, self.now_ms)
+        scoring, together = self._scoring, self._shared.events_together
         try:
-            return step(
-                scoring.policy, self._table.get, intake.events, self.now_ms, scoring.change_over
-            )
+            return await together.step(scoring.policy, work, scoring.change_over)
         except msgspec.DecodeError as error:
             raise self._damaged(event.customer for event, _ in intake.events) from error
 
-    def silence(self) -> Step | None:
+    async def silence(self) -> Step | None:
         """What has come due by the newest time that can be believed, and who changes over.
 
         It is a first portion: the rest is left to the next batches, so that events need not wait.
@@ -193,7 +197,7 @@ class Scorekeeper:
         elif not self.is_due():
             return None
         self._begun_s = time.perf_counter()
-        scoring = self._scoring
+        scoring, together = self._scoring, self._shared.silence_together
         due = self._schedule.due(self.now_ms, DUE_MAX)
         self._due_left = len(due) == DUE_MAX
         self._report.schedule(len(self._schedule), self._schedule.earliest_s())
@@ -202,8 +206,9 @@ class Scorekeeper:
         due = list(dict.fromkeys([*due, *scoring.portion(DUE_MAX - len(due))]))
         if not due:
             return None
+        work = SilentWork(self._table.get, due, self.now_ms)
         try:
-            result = silence(scoring.policy, self._table.get, due, self.now_ms, scoring.change_over)
+            result = await together.step(scoring.policy, work, scoring.change_over)
         except msgspec.DecodeError as error:
             raise self._damaged(due) from error
         self._settling = None if self._due_left else result

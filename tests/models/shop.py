@@ -13,7 +13,8 @@ from models.parameters import CDNOW
 from models.policy import Policy
 from models.schedule import Schedule
 from models.score import Score
-from models.step import Step, silence, step
+from models.silent_step import silence
+from models.step import Step, step
 from tests.models.naive import Crossed
 
 DAY_MS = 86_400_000
@@ -134,3 +135,18 @@ def policies() -> st.SearchStrategy[Policy]:
         timezone=st.sampled_from(["UTC", "Europe/Berlin", "America/New_York"]),
         params=st.sampled_from([CDNOW, CDNOW, *ENGAGING]),
     )
+
+
+@st.composite
+def arrivals(draw: st.DrawFn) -> list[tuple[Event, int]]:
+    """Events of three customers, some late, early or twice, with their records' timestamps."""
+    found = []
+    for event in draw(purchase_histories(max_size=24, gap_days=60.0, customers=3)):
+        delay = draw(st.sampled_from([0, 0, 1_000, DAY_MS, -3_600_000]))
+        found.append((event, event.at_ms + delay))
+        if draw(st.integers(0, 9)) == 0:
+            found.append((event, event.at_ms + DAY_MS))
+    for _ in range(draw(st.integers(0, 5))):
+        moved = found.pop(draw(st.integers(0, len(found) - 1)))
+        found.insert(draw(st.integers(0, len(found))), moved)
+    return found

@@ -13,8 +13,10 @@ from models.changes import change_id
 from models.events import Event
 from models.parameters import CDNOW
 from models.policy import Policy
+from models.rescore import rescore
+from models.silent_step import silence
 from models.state import decode
-from models.step import Step, rescore, silence, step
+from models.step import Step, step
 from tests.models.naive import Crossed, Naive
 from tests.models.shop import (
     DAY_MS,

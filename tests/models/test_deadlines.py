@@ -8,8 +8,8 @@ from models.deadlines import LOOKAHEAD_DAYS
 from models.events import Event
 from models.policy import Policy
 from models.score import Score
+from models.silent_step import silence
 from models.state import decode
-from models.step import silence
 from tests.models.naive import Naive
 from tests.models.shop import DAY_MS, Partition, policies, purchase_histories
 

@@ -10,7 +10,7 @@ from models.events import Event
 from models.gamma_gamma import population_mean
 from models.policy import Policy
 from models.purchases import model_for
-from models.step import rescore
+from models.rescore import rescore
 from models.value_distribution import value_interval
 from tests.models.shop import (
     DAY_MS,

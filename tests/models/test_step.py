@@ -12,17 +12,19 @@ from models.facts import TOTAL_MINOR_MAX
 from models.policy import Policy
 from models.population import Population, population_of
 from models.reasons import Reason
+from models.rescore import rescore
+from models.silent_step import silence
 from models.state import decode, decode_summary
-from models.step import Step, rescore, silence, step
+from models.step import Step, step
 from tests.models.naive import Naive
 from tests.models.shop import (
     DAY_MS,
     PURCHASE,
     START_MS,
     Partition,
+    arrivals,
     policies,
     purchase,
-    purchase_histories,
     score_of,
     visit,
 )
@@ -31,21 +33,6 @@ proof = settings(max_examples=50, derandomize=True, deadline=None, database=None
 
 
 # --- batching ---------------------------------------------------------------------------------
-
-
-@st.composite
-def arrivals(draw: st.DrawFn) -> list[tuple[Event, int]]:
-    """Events of three customers, some late, early or twice, with their records' timestamps."""
-    found = []
-    for event in draw(purchase_histories(max_size=24, gap_days=60.0, customers=3)):
-        delay = draw(st.sampled_from([0, 0, 1_000, DAY_MS, -3_600_000]))
-        found.append((event, event.at_ms + delay))
-        if draw(st.integers(0, 9)) == 0:
-            found.append((event, event.at_ms + DAY_MS))
-    for _ in range(draw(st.integers(0, 5))):
-        moved = found.pop(draw(st.integers(0, len(found) - 1)))
-        found.insert(draw(st.integers(0, len(found))), moved)
-    return found
 
 
 @proof

@@ -13,7 +13,7 @@ import pytest
 import redis
 
 from models.policy import Policy
-from models.step import rescore
+from models.rescore import rescore
 from sinks import redis as module
 from sinks.redis import MarkAhead, RedisScores, Scored
 from sinks.redis_link import Link

@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from models.policy import Policy
-from models.step import rescore
+from models.rescore import rescore
 from sinks.metrics import Metrics
 from sinks.redis import MarkAhead, RedisScores, Scored
 from sinks.sink import Unavailable, Unusable

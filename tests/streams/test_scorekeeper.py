@@ -18,7 +18,9 @@ from models.events import Decoder
 from models.judged_windows import WINDOW_MS, window_ends_ms
 from models.policy import Policy
 from models.releases import Releases
+from models.silent_step import silence_together
 from models.state import decode_summary
+from models.step import step_together
 from sinks.metrics import Metrics
 from sinks.record import Output
 from sinks.redis import RedisScores
@@ -28,6 +30,7 @@ from streams import scorekeeper as module
 from streams.dead_letters import DeadLetterLimit
 from streams.readiness import Readiness
 from streams.scorekeeper import Scorekeeper, Shared
+from streams.together import Together
 from streams.topics import DEAD_LETTERS, ENGAGEMENTS, PURCHASES, TIER_CHANGES
 from streams.transport.changelog import DamagedChangelog
 from tests.streams.test_intake import NOON_MS, PARTITIONS, record, residents
@@ -65,6 +68,8 @@ class Partition:
             partitions=PARTITIONS,
             changelog=CHANGELOG,
             wall_clock=False,
+            events_together=Together(step_together),
+            silence_together=Together(silence_together),
         )
 
     async def commit(
@@ -117,10 +122,10 @@ class Partition:
         """What the agent does."""
         intake = keeper.decode(batch)
         if intake.flags:
-            result = keeper.step(intake)
+            result = await keeper.step(intake)
             await keeper.publish(batch, result, intake)
             keeper.remember(batch, result)
-        if (silent := keeper.silence()) is not None:
+        if (silent := await keeper.silence()) is not None:
             if silent.states:
                 await keeper.publish(batch, silent)
                 keeper.remember(batch, silent)
