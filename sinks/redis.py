@@ -24,6 +24,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from sinks import redis_closing  # noqa: F401  before the first connection
 from sinks.redis_errors import address, explain, tls_hint
 from sinks.redis_link import IncompleteTransaction, Link, link, pack
 from sinks.redis_many import packed_mset, packed_zadd

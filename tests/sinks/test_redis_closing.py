@@ -1,0 +1,48 @@
+"""A command to a Redis whose connection has just ended fails as one to a Redis that is away."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+import uvloop
+from redis.asyncio import Connection
+from redis.exceptions import ConnectionError as ConnectionLost
+
+import sinks.redis_closing  # noqa: F401  what is tested
+
+TURNS_MAX = 5
+
+
+async def _listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read()
+    writer.close()
+
+
+async def _ask(connection: Connection) -> None:
+    await connection.send_packed_command([b"PING\r\n"])
+    await connection.read_response()
+
+
+async def _ask_after(turns: int) -> None:
+    """Send a command so many turns of the event loop after the end of the connection."""
+    server = await asyncio.start_server(_listen, "127.0.0.1", 0)
+    async with server:
+        connection = Connection(
+            host="127.0.0.1", port=server.sockets[0].getsockname()[1], protocol=2, driver_info=None
+        )
+        await connection.connect()
+        connection._writer.transport.abort()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        with pytest.raises(ConnectionLost):
+            await _ask(connection)
+        assert not connection.is_connected
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
+@pytest.mark.parametrize("turns", range(TURNS_MAX + 1))
+def test_an_ended_connection_is_away_from_the_first_moment_on(
+    run: Callable[[Coroutine[Any, Any, None]], None], turns: int
+) -> None:
+    run(_ask_after(turns))
