@@ -91,11 +91,20 @@ class Schedule:
 
     def put_all(self, deadlines: Iterable[tuple[bytes, int]]) -> None:
         """Sets the deadlines of customers, as `put` does."""
-        entry_of, put = self._queued.get, self.put
+        queued, slot_of, put = self._queued, self._closed.get, self.put
         for customer, deadline_s in deadlines:
-            entry_s = entry_of(customer)
-            # Most customers' deadlines have only moved away: an entry of an earlier slot stays.
-            if entry_s is None or entry_s >= deadline_s & _SLOT_START:
+            entry_s = queued.get(customer)
+            if (
+                entry_s is None
+                and deadline_s
+                and (slot := slot_of(deadline_s >> _SLOT_BITS)) is not None
+            ):
+                # Most are new to the schedule where a table was read.
+                queued[customer] = slot.start_s
+                slot.customers.append(customer)
+                slot.seconds.append(deadline_s)
+            # Most others have only moved away: an entry of an earlier slot stays.
+            elif entry_s is None or entry_s >= deadline_s & _SLOT_START:
                 put(customer, deadline_s)
 
     def due(self, now_ms: int, limit: int) -> list[bytes]:

@@ -17,7 +17,6 @@ from models.schedule import Schedule
 from models.silent_step import SilentWork
 from models.state import State, decode, decode_summary, encode
 from models.step import Step, Work
-from models.summary import Summary
 from sinks.metrics import Metrics
 from sinks.record import Output
 from sinks.redis import RedisScores, Scored
@@ -129,7 +128,10 @@ class Scorekeeper:
             log = self._shared.changelog
             raise DamagedChangelog(log, self._number, progress.KEY) from error
         self._mark = mark
-        summaries = [self._summary(*item) for item in self._table.items()]
+        try:
+            summaries = [decode_summary(state) for state in self._table.values()]
+        except msgspec.DecodeError as error:
+            raise self._damaged(self._table) from error
         deadlines = (summary.deadline_s for summary in summaries)
         self._schedule.put_all(zip(self._table, deadlines, strict=True))
         self._state_bytes = sum(map(len, self._table.values()))
@@ -140,14 +142,8 @@ class Scorekeeper:
         await self._follower.catch_up(self._reflected, mark, self._unwritten)
         self._unwritten.clear()
 
-    def _summary(self, customer: bytes, value: bytes) -> Summary:
-        try:
-            return decode_summary(value)
-        except msgspec.DecodeError as error:
-            raise DamagedChangelog(self._shared.changelog, self._number, customer) from error
-
     def _damaged(self, customers: Iterable[bytes]) -> DamagedChangelog:
-        """Which of these customers' states is none: its head was one, or it would not be here."""
+        """Which of these customers' states is none."""
         for customer in customers:
             try:
                 decode(self._table.get(customer, _NO_STATE))
