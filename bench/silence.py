@@ -37,7 +37,7 @@ from models.deadlines import Due, due
 from models.events import Event
 from models.policy import Policy
 from models.schedule import Schedule
-from models.silent_step import silence
+from models.silent_step import SilentWork, silence_together
 from models.step import step
 from streams.embedded.child import free_port
 from tests.integration.job import PARTITIONS, Job, job
@@ -170,7 +170,7 @@ def silent_year(customers: int = 20_000) -> None:
         at_ms = now_ms + day * DAY_MS
         while due_now := schedule.due(at_ms, 5_000):
             begun_s = time.process_time()
-            result = silence(policy, table.get, due_now, at_ms)
+            (result,) = silence_together(policy, [SilentWork(table.get, due_now, at_ms)])
             spent_s += time.process_time() - begun_s
             table.update(result.states)
             for customer, deadline_s in result.deadlines:

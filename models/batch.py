@@ -103,7 +103,14 @@ class Batch:
     """
 
     __slots__ = (
-        *("begins", "change_over", "engaging", "events", "facts", "numbers", "rules", "who"),
+        "begins",
+        "change_over",
+        "engaging",
+        "events",
+        "facts",
+        "numbers",
+        "rules",
+        "who",
     )
 
     def __init__(self, rules: Rules, change_over: ChangeOver | None = None) -> None:

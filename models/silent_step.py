@@ -35,34 +35,26 @@ class SilentWork(NamedTuple):
     due_now: Sequence[bytes]
     now_ms: int
 
-
-def silence(
-    policy: Policy,
-    read: Read,
-    due_now: Sequence[bytes],
-    now_ms: int,
-    change_over: ChangeOver | None = None,
-) -> Step:
-    """Applies a tick: looks at customers whose deadlines have come.
-
-    Args:
-        policy: the rules.
-        read: encoded state by customer, None for none.
-        due_now: see `SilentWork`.
-        now_ms: the partition's time, epoch ms.
-        change_over: to the rules, where one is under way.
-
-    Returns:
-        New scores of those who changed over, whom silence moved, whose score was stale, or whose
-        prediction was judged; for all others no more than a deadline.
-    """
-    return silence_together(policy, [SilentWork(read, due_now, now_ms)], change_over)[0]
+    @property
+    def size(self) -> int:
+        """How many customers there are."""
+        return len(self.due_now)
 
 
 def silence_together(
     policy: Policy, works: Sequence[SilentWork], change_over: ChangeOver | None = None
 ) -> list[Step]:
-    """Applies a tick to several partitions, as `models.step.step_together` does events."""
+    """Applies a tick: looks at customers whose deadlines have come.
+
+    Args:
+        policy: the rules of all partitions.
+        works: of each partition.
+        change_over: to the rules, where one is under way: then of a single partition.
+
+    Returns:
+        For each partition, new scores of those who changed over, whom silence moved, whose score
+        was stale, or whose prediction was judged; for all others no more than a deadline.
+    """
     batch = Batch(rules_of(policy), change_over)
     results = [_look(batch, work) for work in works]
     if batch.who:

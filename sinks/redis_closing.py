@@ -11,14 +11,18 @@ from typing import Any, Final
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ConnectionError as ConnectionLost
 
+_CLOSED: Final = "the handler is closed"  # in uvloop's own words
+
 _send: Final = AbstractConnection.send_packed_command
 
 
 async def _send_if_open(self: Any, *args: Any, **kwargs: Any) -> None:
     try:
         await _send(self, *args, **kwargs)
-    except RuntimeError as closed:
-        raise ConnectionLost(f"Connection closed by server: {closed}") from closed
+    except RuntimeError as error:
+        if _CLOSED not in str(error):
+            raise
+        raise ConnectionLost(f"Connection closed by server: {error}") from error
 
 
 AbstractConnection.send_packed_command = _send_if_open  # type: ignore[method-assign]

@@ -39,7 +39,12 @@ class Batch:
         """Publish outputs and the batch's offsets together; the last offset of each output.
 
         `hold_offsets`: whether the outputs hold the offsets for the changelog (see `Lane.commit`).
+
+        Raises:
+            CancelledError: the lane has given the batch up.
         """
+        if self._done.done():
+            raise asyncio.CancelledError
         last = await self.lane.commit(outputs, self.offsets, hold_offsets=hold_offsets)
         self._committed = True
         return last

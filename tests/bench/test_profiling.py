@@ -12,9 +12,9 @@ AGENT = "create_agents.<locals>.keep_scores (streams/agents.py:30)"
     ("frames", "step"),
     [
         (["Scorekeeper.step (streams/scorekeeper.py:1)", "step (models/step.py:9)",
-          "Batch.apply (models/batch.py:1)", "State.apply (models/facts.py:3)"],
+          "Part.apply (models/batch.py:1)", "State.apply (models/facts.py:3)"],
          "apply: facts, ids, days"),
-        (["Batch.customer (models/batch.py:8)", "decode (models/state.py:2)"],
+        (["Part.customer (models/batch.py:8)", "decode (models/state.py:2)"],
          "apply: decode states"),
         (["Transactions._send (streams/transport/transaction.py:1)",
           "BatchBuilder.append (aiokafka/producer/message_accumulator.py:2)"],

@@ -1,11 +1,13 @@
 """A partition in a test: a table, a schedule and a clock around the pure step."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import msgspec
 from hypothesis import strategies as st
 
+from models.batch import Read
+from models.change_over import ChangeOver
 from models.changes import Change
 from models.engagement import EngagementOffset
 from models.events import Event
@@ -13,7 +15,7 @@ from models.parameters import CDNOW
 from models.policy import Policy
 from models.schedule import Schedule
 from models.score import Score
-from models.silent_step import silence
+from models.silent_step import SilentWork, silence_together
 from models.step import Step, step
 from tests.models.naive import Crossed
 
@@ -27,6 +29,17 @@ ENGAGING = [
     replace(CDNOW, engagement=EngagementOffset(half_life_days=h, intercept=at, slope=slope))
     for h, at, slope in ((3.0, -0.6, 1.5), (30.0, 0.2, 0.4), (200.0, -1.0, 0.8))
 ]
+
+
+def silence(
+    policy: Policy,
+    read: Read,
+    due_now: Sequence[bytes],
+    now_ms: int,
+    change_over: ChangeOver | None = None,
+) -> Step:
+    """A tick of a single partition."""
+    return silence_together(policy, [SilentWork(read, due_now, now_ms)], change_over)[0]
 
 
 @dataclass

@@ -14,7 +14,6 @@ from models.events import Event
 from models.parameters import CDNOW
 from models.policy import Policy
 from models.rescore import rescore
-from models.silent_step import silence
 from models.state import decode
 from models.step import Step, step
 from tests.models.naive import Crossed, Naive
@@ -26,6 +25,7 @@ from tests.models.shop import (
     purchase,
     purchase_histories,
     score_of,
+    silence,
     visit,
 )
 from tests.models.test_silence import same

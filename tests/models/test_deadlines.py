@@ -8,10 +8,9 @@ from models.deadlines import LOOKAHEAD_DAYS
 from models.events import Event
 from models.policy import Policy
 from models.score import Score
-from models.silent_step import silence
 from models.state import decode
 from tests.models.naive import Naive
-from tests.models.shop import DAY_MS, Partition, policies, purchase_histories
+from tests.models.shop import DAY_MS, Partition, policies, purchase_histories, silence
 
 SECOND_MS = 1_000
 # CONTRACT.md, "Out": what makes a score stale.

@@ -13,7 +13,6 @@ from models.policy import Policy
 from models.population import Population, population_of
 from models.reasons import Reason
 from models.rescore import rescore
-from models.silent_step import silence
 from models.state import decode, decode_summary
 from models.step import Step, step
 from tests.models.naive import Naive
@@ -26,6 +25,7 @@ from tests.models.shop import (
     policies,
     purchase,
     score_of,
+    silence,
     visit,
 )
 

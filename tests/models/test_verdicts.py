@@ -16,12 +16,11 @@ from models.judged_windows import (
 )
 from models.parameters import CDNOW, ModelParams
 from models.policy import Policy
-from models.silent_step import silence
 from models.simulation import simulate_customers
 from models.state import NOT_BEGUN, NOTHING, decode, encode
 from models.step import Step
 from models.verdicts import BINS, Verdicts, verdicts_on
-from tests.models.shop import DAY_MS, START_MS, Partition, policies, purchase, visit
+from tests.models.shop import DAY_MS, START_MS, Partition, policies, purchase, silence, visit
 from tests.models.stored_states import GOLDEN
 from tests.models.test_step import arrivals
 from tests.models.verdict_recount import LOWER_BOUNDS, Recount, add, without_zeros

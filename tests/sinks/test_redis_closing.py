@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import uvloop
@@ -46,3 +47,15 @@ def test_an_ended_connection_is_away_from_the_first_moment_on(
     run: Callable[[Coroutine[Any, Any, None]], None], turns: int
 ) -> None:
     run(_ask_after(turns))
+
+
+async def test_a_bug_is_no_redis_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    connection = Connection()
+    monkeypatch.setattr(connection, "check_health", _not_written_yet)
+    connection._reader = connection._writer = Mock()
+    with pytest.raises(NotImplementedError):
+        await connection.send_packed_command([b"PING\r\n"])
+
+
+async def _not_written_yet() -> None:
+    raise NotImplementedError

@@ -1,7 +1,7 @@
 """A request to a broker whose connection has just ended fails as one to a broker that is away."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import pytest
@@ -28,7 +28,10 @@ async def _listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
     writer.close()
 
 
-async def _ask_after(turns: int) -> None:
+Ask = Callable[[AIOKafkaConnection], Awaitable[Any]]
+
+
+async def _ask_after(turns: int, ask: Ask) -> None:
     """Ask a broker so many turns of the event loop after the end of the connection."""
     server = await asyncio.start_server(_listen, "127.0.0.1", 0)
     async with server:
@@ -38,14 +41,22 @@ async def _ask_after(turns: int) -> None:
         for _ in range(turns):
             await asyncio.sleep(0)
         with pytest.raises(KafkaConnectionError):
-            await connection.send(MetadataRequest([]))
+            await ask(connection)
         assert not connection.connected()
         connection.close()
 
 
 @pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda connection: connection.send(MetadataRequest([])),
+        lambda connection: connection._send_sasl_token(b"token"),
+    ],
+    ids=["request", "sasl"],
+)
 @pytest.mark.parametrize("turns", range(TURNS_MAX + 1))
 def test_an_ended_connection_is_away_from_the_first_moment_on(
-    run: Callable[[Coroutine[Any, Any, None]], None], turns: int
+    run: Callable[[Coroutine[Any, Any, None]], None], turns: int, ask: Ask
 ) -> None:
-    run(_ask_after(turns))
+    run(_ask_after(turns, ask))

@@ -242,6 +242,26 @@ async def test_a_batch_of_a_lane_that_let_go_commits_nothing(broker: Broker) -> 
     assert not broker.committed
 
 
+async def test_a_batch_commits_nothing_while_its_lane_lets_go(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the agent was waiting for its step, and Redis holds the keeper up."""
+    broker.publish(IN)
+    lane, _ = new_lane(broker)
+    lane.start()
+    batch = await broker.delivered.get()
+    redis_answers = asyncio.Event()
+    monkeypatch.setattr(lane.keeper, "end", redis_answers.wait)
+    closing = asyncio.create_task(lane.close())
+    await until(lambda: lane.keeper is None)
+    async with batch:
+        await batch.commit([])
+        pytest.fail("it was committed")
+    redis_answers.set()
+    await closing
+    assert not broker.committed
+
+
 async def test_ticks_are_committed_with_the_next_events(broker: Broker) -> None:
     broker.publish(CLOCK, 2)
     _, (lane, _) = Agent(broker), new_lane(broker)

@@ -11,6 +11,7 @@ import faust.streams
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.client import AIOKafkaClient
+from aiokafka.conn import AIOKafkaConnection
 from aiokafka.consumer.fetcher import PartitionRecords
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.consumer.subscription_state import Assignment, SubscriptionState, TopicPartitionState
@@ -44,6 +45,8 @@ SIGNATURES = [
     (Consumer, "wait_empty", ["self"]),
     (Assignment, "state_value", ["self", "tp"]),
     (PartitionRecords, "_consumer_record", ["self", "tp", "record"]),
+    (AIOKafkaConnection, "send", ["self", "request", "expect_response"]),
+    (AIOKafkaConnection, "_send_sasl_token", ["self", "payload", "expect_response"]),
 ]
 
 
@@ -80,6 +83,7 @@ def test_attribute_is_there(owner, name) -> None:
         (AIOKafkaConsumer.__init__, "self._subscription = "),
         (AIOKafkaConsumer.__init__, "self._client = "),
         (AIOKafkaProducer.__init__, "self.client = "),
+        (AIOKafkaConnection.connect, "self._writer, self._protocol = "),
         (AddPartitionsToTxnHandler.handle_response, "return BACKOFF_OVERRIDE"),
         (BatchBuilder.__init__, "self._builder = DefaultRecordBatchBuilder("),
         (BatchBuilder.append, "if metadata is None:"),
