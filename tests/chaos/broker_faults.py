@@ -143,15 +143,20 @@ def fill_disk(world: World) -> str | None:
     world.broker_busy = True
     largest = max((f.stat().st_size for f in world.kafka.logs()), default=0)
     limit = world.rng.choice([0, largest // 2, largest + 10_000])
-    pid = world.kafka.child.pid
-    resource.prlimit(pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+    limited = world.kafka.child
+    resource.prlimit(limited.pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
     seconds = world.rng.uniform(2, 8)
 
     def free() -> None:
-        if not world.kafka.running:
+        if not limited.running:
             world.say("Kafka has halted on its full disk")
-        world.kafka.kill()
+        limited.kill()
         _broker_back(world, 0)
 
+    def free_at_the_end() -> None:
+        limited.kill()
+        world.kafka.start()
+
     world.after(seconds, free)
+    world.at_the_end.append(free_at_the_end)
     return f"Kafka's disk is full for {seconds:.0f} s, beyond {limit:,} bytes a file"
