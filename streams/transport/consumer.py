@@ -81,7 +81,7 @@ class LaneConsumer(InertConsumer):
         self._closing = False
         self._kafka: aiokafka.AIOKafkaConsumer = None
         self.feed: KafkaFeed = None  # type: ignore[assignment]  # from its start on
-        self._heeding: asyncio.Task[None] | None = None
+        self._watching: list[asyncio.Task[None]] = []
 
     # -- life ---------------------------------------------------------------------------------
 
@@ -116,12 +116,15 @@ class LaneConsumer(InertConsumer):
                 log.warning("%s (tries again in %.1f s)", away, RETRY_S)
                 await asyncio.sleep(RETRY_S)
         await until_brokers(self._kafka._client)  # noqa: SLF001
-        self._heeding = asyncio.create_task(self._heed())
+        self._watching = [
+            asyncio.create_task(self._heed()),
+            asyncio.create_task(self.feed.turns.pace.watch()),
+        ]
 
     async def on_stop(self) -> None:
         """Finish what is in flight, then leave the group."""
         await self.release()
-        self._stop_heeding()
+        self._stop_watching()
         if self._kafka is not None:
             await stop(self._kafka)
 
@@ -134,7 +137,7 @@ class LaneConsumer(InertConsumer):
     async def abandon(self) -> None:
         """Commit nothing more, and leave the group at once."""
         self._closing = True
-        self._stop_heeding()
+        self._stop_watching()
         await self._close(set(self.lanes))
         await stop(self._kafka)
 
@@ -218,9 +221,9 @@ class LaneConsumer(InertConsumer):
                 # Else a heartbeat that has failed for good would not begin again.
                 coordinator.request_rejoin()
 
-    def _stop_heeding(self) -> None:
-        if self._heeding is not None:
-            self._heeding.cancel()
+    def _stop_watching(self) -> None:
+        for task in self._watching:
+            task.cancel()
 
     def _lane_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:

@@ -9,6 +9,7 @@ import aiokafka
 from aiokafka.structs import TopicPartition
 
 from streams.transport.batch import Batch
+from streams.transport.pace import Pace
 from streams.transport.turns import Turns
 
 POLL_MS = 100
@@ -40,7 +41,8 @@ class KafkaFeed:
         deliver: Callable[[Batch], Coroutine[Any, Any, None]],
     ) -> None:
         self._kafka = kafka
-        self.turns = Turns(records_max)
+        self.turns = Turns(Pace(records_max))
+        self._plenty = records_max // PLENTY
         self.deliver = deliver
 
     async def fetch(
@@ -58,7 +60,7 @@ class KafkaFeed:
         if not fetched:
             return await self._records(tps, POLL_MS, records_max)
         count = sum(map(len, fetched.values()))
-        if count < records_max // PLENTY:
+        if count < min(self._plenty, records_max):
             for tp, chunk in (await self._records(tps, FRESH_MS, records_max - count)).items():
                 fetched.setdefault(tp, []).extend(chunk)
         return fetched

@@ -230,7 +230,8 @@ class Lane:
             await self._feed.turns.room()
             wanted = self._position.wanted()
             due = self.keeper is not None and self.keeper.is_due()
-            fetched = await self._feed.fetch(wanted, self._settings.records_max, patiently=not due)
+            most = self._feed.turns.pace.events
+            fetched = await self._feed.fetch(wanted, most, patiently=not due)
         finally:
             self._fetching = False
         records = await self._position.take(fetched, time.monotonic())

@@ -24,7 +24,7 @@ class LaneSettings:
         expiring: those of them whose records may be deleted unread, with nothing lost.
         changelog: topic of the table.
         connection: aiokafka's arguments to reach the broker.
-        records_max: most records of one batch.
+        records_max: most records of one batch; on a slow machine they are fewer.
     """
 
     group: str

@@ -11,12 +11,21 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from streams.transport.pace import Pace
+
 
 class Turns:
-    """Bounds the events that are in work; a batch larger than the bound comes alone."""
+    """Bounds the events that are in work; a batch larger than the bound comes alone.
 
-    def __init__(self, events_max: int) -> None:
-        self._events_max = events_max
+    Args:
+        pace: how many they may be now.
+
+    Attributes:
+        pace: the same; learns of each batch that is done.
+    """
+
+    def __init__(self, pace: Pace) -> None:
+        self.pace = pace
         self._events = 0
         self._held = 0  # in work, or waiting for its turn
         self._waiting: deque[asyncio.Future[None]] = deque()
@@ -29,7 +38,7 @@ class Turns:
         then takes a turn without waiting in between has it before the next one looks.
         """
         async with self._entrance:
-            while self._held > self._events_max // 2:
+            while self._held > self.pace.events // 2:
                 await self._change()
 
     @asynccontextmanager
@@ -37,11 +46,12 @@ class Turns:
         """Wait until so many events may be in work beside the others, and hold their place."""
         self._held += events
         try:
-            while self._events and self._events + events > self._events_max:
+            while self._events and self._events + events > self.pace.events:
                 await self._change()
             self._events += events
             try:
                 yield
+                self.pace.worked(events)
             finally:
                 self._events -= events
         finally:

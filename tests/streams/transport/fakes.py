@@ -10,6 +10,7 @@ from aiokafka.structs import TopicPartition
 from sinks.record import Output, Record
 from streams.transport.batch import Batch
 from streams.transport.lane import Lane
+from streams.transport.pace import Pace
 from streams.transport.roles import LaneSettings
 from streams.transport.table import StateTable
 from streams.transport.turns import Turns
@@ -52,7 +53,7 @@ class Broker:
         self.faults: list[BaseException | None] = []
         self.member = True
         self.epoch = 0
-        self.turns = Turns(200)
+        self.turns = Turns(Pace(200))
         self.commits = 0
         self.hold = asyncio.Event()
         self.hold.set()

@@ -10,6 +10,7 @@ from aiokafka.errors import IllegalOperation, KafkaError, ProducerFenced
 from streams.transport import lane as lane_module
 from streams.transport import untold
 from streams.transport.lane import Lane
+from streams.transport.pace import Pace
 from streams.transport.position import OffsetGapError
 from streams.transport.turns import Turns
 from tests.streams.transport.fakes import (
@@ -396,7 +397,7 @@ async def test_the_changelog_outranks_what_the_group_still_tells(
 
 
 async def test_records_stay_with_the_client_while_much_is_in_work(broker: Broker) -> None:
-    broker.turns = Turns(6)
+    broker.turns = Turns(Pace(6))
     broker.publish(IN, 5)
     _, (lane, _) = Agent(broker), new_lane(broker)
     async with broker.turns.take(4):
@@ -426,7 +427,7 @@ async def test_a_batch_that_is_done_leaves_nothing_behind(broker: Broker) -> Non
 
 async def test_a_lane_that_waits_for_its_turn_gives_way_to_a_rebalance(broker: Broker) -> None:
     """What it had fetched is fetched again: nothing is lost, and nothing comes twice."""
-    broker.turns = Turns(6)
+    broker.turns = Turns(Pace(6))
     broker.publish(IN, 5)
     agent, (lane, _) = Agent(broker), new_lane(broker)
     async with broker.turns.take(3):

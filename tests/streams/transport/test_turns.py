@@ -5,6 +5,7 @@ import random
 
 import pytest
 
+from streams.transport.pace import Pace
 from streams.transport.turns import Turns
 
 
@@ -29,14 +30,14 @@ class Lane:
 
 
 async def test_small_batches_pass_beside_each_other_and_beside_a_large_one() -> None:
-    turns = Turns(100)
+    turns = Turns(Pace(100))
     lanes = [Lane(turns, events) for events in (60, 10, 10, 20)]
     await settle()
     assert all(lane.works for lane in lanes)
 
 
 async def test_what_does_not_fit_waits_and_lets_others_pass() -> None:
-    turns = Turns(100)
+    turns = Turns(Pace(100))
     first, large, small = (Lane(turns, events) for events in (60, 50, 40))
     await settle()
     assert (first.works, large.works, small.works) == (True, False, True)
@@ -46,7 +47,7 @@ async def test_what_does_not_fit_waits_and_lets_others_pass() -> None:
 
 
 async def test_a_batch_over_the_bound_comes_alone() -> None:
-    turns = Turns(100)
+    turns = Turns(Pace(100))
     small, huge, after = Lane(turns, 1), Lane(turns, 500), Lane(turns, 1)
     await settle()
     assert (small.works, huge.works, after.works) == (True, False, True)
@@ -63,7 +64,7 @@ async def test_a_batch_over_the_bound_comes_alone() -> None:
 
 
 async def test_a_lane_that_is_cancelled_holds_nothing_up() -> None:
-    turns = Turns(100)
+    turns = Turns(Pace(100))
     working, waiting, next_ = (Lane(turns, events) for events in (100, 100, 100))
     await settle()
     waiting.task.cancel()
@@ -73,7 +74,7 @@ async def test_a_lane_that_is_cancelled_holds_nothing_up() -> None:
 
 
 async def test_there_is_room_until_half_of_the_bound_is_held() -> None:
-    turns = Turns(100)
+    turns = Turns(Pace(100))
     works, waits = Lane(turns, 50), Lane(turns, 51)
     await settle()
     assert (works.works, waits.works) == (True, False)
@@ -93,7 +94,7 @@ async def test_there_is_room_until_half_of_the_bound_is_held() -> None:
 
 
 async def test_who_comes_again_does_not_overtake() -> None:
-    turns, came = Turns(100), []
+    turns, came = Turns(Pace(100)), []
 
     async def lane(number: int) -> None:
         for _ in range(3):
@@ -107,7 +108,7 @@ async def test_who_comes_again_does_not_overtake() -> None:
 
 
 async def test_a_lane_that_is_cancelled_while_it_waits_for_room_holds_nothing_up() -> None:
-    turns = Turns(100)
+    turns = Turns(Pace(100))
     works = Lane(turns, 100)
     rooms = [asyncio.create_task(turns.room()) for _ in range(3)]
     await settle()
@@ -119,7 +120,7 @@ async def test_a_lane_that_is_cancelled_while_it_waits_for_room_holds_nothing_up
 
 @pytest.mark.parametrize("seed", range(5))
 async def test_the_bound_holds_and_everyone_comes_to_work(seed: int) -> None:
-    turns, rng = Turns(100), random.Random(seed)
+    turns, rng = Turns(Pace(100)), random.Random(seed)
     in_work, most, worked = 0, 0, 0
 
     async def lane() -> None:
