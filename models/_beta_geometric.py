@@ -68,17 +68,6 @@ class BetaGeometric(PurchaseModel):
         buys: Floats = self.alive(params, x, t_x, age) * -np.expm1(-(params.r + x) * log_growth)
         return buys
 
-    def age_at_alive(self, params: ModelParams, x: Floats, t_x: Floats, threshold: float) -> Floats:
-        """`age_at_p_alive`, unchecked.
-
-        Source: p_alive solved for T: (alpha + t_x)·[g(1 - theta)/theta]^(1/(r + x)) - alpha, where
-        g are the odds right after the last purchase.
-        """
-        log_odds = self.log_odds_at_once(params, x) + np.log1p(-threshold) - np.log(threshold)
-        age = (params.alpha + t_x) * np.exp(log_odds / (params.r + x)) - params.alpha
-        reached: Floats = np.maximum(age, t_x)
-        return reached
-
     def forecast(
         self,
         params: ModelParams,

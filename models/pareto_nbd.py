@@ -16,8 +16,6 @@ from models.parameters import ModelParams
 from models.purchase_model import PurchaseModel
 from models.summaries import Floats, Forecast, daily_discount
 
-_BISECTIONS = 60
-_AGE_DAYS_MAX = 1e9
 # exp(-38) is below the last digit of a probability; a decay by that much takes 28 nodes.
 _WAITED = 38.0
 _NODES_NEXT_PURCHASE = 28
@@ -48,21 +46,6 @@ class ParetoNbd(PurchaseModel):
             params, x, age, horizon_days
         )
         return buys
-
-    def age_at_alive(self, params: ModelParams, x: Floats, t_x: Floats, threshold: float) -> Floats:
-        """`age_at_p_alive`, unchecked, by bisection to a relative 1e-15 of the silence.
-
-        Infinite beyond a billion days.
-        """
-        # In the logarithm of the silence, as it spans seconds to centuries.
-        low, high = np.full_like(x, np.log(1e-6)), np.full_like(x, np.log(_AGE_DAYS_MAX))
-        never = self.alive(params, x, t_x, t_x + _AGE_DAYS_MAX) > threshold
-        for _ in range(_BISECTIONS):
-            middle = 0.5 * (low + high)
-            above = self.alive(params, x, t_x, t_x + np.exp(middle)) > threshold
-            low, high = np.where(above, middle, low), np.where(above, high, middle)
-        reached: Floats = np.where(never, np.inf, t_x + np.exp(0.5 * (low + high)))
-        return reached
 
     def forecast(
         self,

@@ -125,29 +125,6 @@ class PurchaseModel(ABC):
         median: Floats = (params.alpha + age_days) * np.expm1(np.log(2.0) / (params.r + x))
         return median
 
-    def age_at_p_alive(
-        self, params: ModelParams, frequency: ArrayLike, recency: ArrayLike, threshold: float
-    ) -> Floats:
-        """Age at which silence since the last purchase brings p_alive down to the threshold.
-
-        Args:
-            params: of this model; times in days.
-            frequency: (n,) repeat purchase days x, >= 0.
-            recency: (n,) days from first to last purchase, t_x.
-            threshold: probability strictly between 0 and 1.
-
-        Returns:
-            (n,) days from first purchase; t_x where it is below the threshold from the start;
-            infinite where silence never brings it there.
-
-        Raises:
-            InvalidSummary: negative or non-finite input.
-
-        Source: `age_at_alive` of the model.
-        """
-        x, t_x, _ = checked(frequency, recency, recency)
-        return self.age_at_alive(params, x, t_x, threshold)
-
     @abstractmethod
     def alive(self, params: ModelParams, x: Floats, t_x: Floats, age: Floats) -> Floats:
         """`p_alive`, unchecked."""
@@ -157,10 +134,6 @@ class PurchaseModel(ABC):
         self, params: ModelParams, x: Floats, t_x: Floats, age: Floats, horizon_days: float
     ) -> Floats:
         """`p_active`, unchecked."""
-
-    @abstractmethod
-    def age_at_alive(self, params: ModelParams, x: Floats, t_x: Floats, threshold: float) -> Floats:
-        """`age_at_p_alive`, unchecked."""
 
     @abstractmethod
     def forecast(

@@ -42,3 +42,12 @@ def bg_p_alive(r, alpha, a, b, x, t_x, age):
         return mp.mpf(1)
     r, alpha, a, b, t_x, age = (mp.mpf(v) for v in (r, alpha, a, b, t_x, age))
     return 1 / (1 + a / (b + x - 1) * ((alpha + age) / (alpha + t_x)) ** (r + x))
+
+
+def age_at_p_alive(r, alpha, odds_at_once, x, t_x, threshold):
+    """`p_alive` solved for the age, by the odds right after the last purchase.
+
+    They are (b + x)/a for MBG/NBD, and (b + x - 1)/a for BG/NBD.
+    """
+    r, alpha, odds, t_x, threshold = (mp.mpf(v) for v in (r, alpha, odds_at_once, t_x, threshold))
+    return (alpha + t_x) * (odds * (1 - threshold) / threshold) ** (1 / (r + x)) - alpha

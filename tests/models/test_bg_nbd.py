@@ -26,7 +26,9 @@ def test_golden_values_of_cdnow():
     frequent = (26.0, 30.86 * WEEK, 31 * WEEK)
     assert bg_nbd.expected_purchases(BG, *frequent, 52 * WEEK)[0] == pytest.approx(25.758, abs=0.01)
     assert bg_nbd.p_alive(BG, *frequent)[0] == pytest.approx(0.9689, abs=2e-4)
-    assert bg_nbd.age_at_p_alive(BG, *one[:2], 0.5)[0] / WEEK == pytest.approx(62.49, abs=0.02)
+    # The deadline at a threshold of .5; in weeks, a hundredth of which is 1e-4 of p_alive.
+    deadline = bg_nbd.p_alive(BG, *one[:2], 62.49 * WEEK)[0]
+    assert deadline == pytest.approx(0.5, abs=2e-4)
 
 
 def test_no_purchase_in_the_first_39_weeks():

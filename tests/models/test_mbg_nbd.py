@@ -13,9 +13,9 @@ mbg_nbd = MODELS["mbg-nbd"]
 
 def test_the_deadline_of_cdnow_is_the_published_one():
     # MATHS.md: x = 2, t_x = 30.43 weeks, threshold .5 gives 57.56 weeks.
-    age = mbg_nbd.age_at_p_alive(CDNOW, [2.0], [30.43 * WEEK], 0.5)
-    assert age[0] / WEEK == pytest.approx(57.56, abs=0.01)
-    assert mbg_nbd.p_alive(CDNOW, [2.0], [30.43 * WEEK], age)[0] == pytest.approx(0.5, rel=1e-12)
+    # A hundredth of a week is 1e-4 of p_alive there.
+    alive = mbg_nbd.p_alive(CDNOW, 2.0, 30.43 * WEEK, 57.56 * WEEK)
+    assert alive[0] == pytest.approx(0.5, abs=1e-4)
 
 
 def test_log_likelihood_of_cdnow(cdnow_weeks):

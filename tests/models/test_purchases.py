@@ -156,22 +156,6 @@ def test_simulated_customers_do_what_is_expected(params):
 
 
 @every_model
-def test_the_deadline_brings_p_alive_to_the_threshold(params):
-    model = model_for(params)
-    x, t_x, _ = random_rows(50)
-    x += 1
-    age = model.age_at_p_alive(params, x, t_x, 0.4)
-    waits = age > t_x * (1 + 1e-12)
-    assert waits.sum() > 30
-    np.testing.assert_allclose(model.p_alive(params, x, t_x, age)[waits], 0.4, rtol=1e-9)
-    assert np.all(model.p_alive(params, x, t_x, t_x)[~waits] <= 0.4)
-
-
-def test_without_a_repeat_purchase_bg_nbd_never_loses_a_customer():
-    assert model_for(BG).age_at_p_alive(BG, 0, 0, 0.5)[0] == np.inf
-
-
-@every_model
 def test_median_wait_is_the_median(params):
     if params.model == "pareto-nbd":  # there the customer may leave first: make that never happen
         params = replace(params, s=1e-9)
