@@ -4,19 +4,20 @@ Given that a customer buys at all within the horizon, the value divided by its o
 distribution that depends on frequency and age alone: the mean order value only scales it, and
 whether the customer is still there only decides if there is a purchase. So the quantiles of that
 ratio, over three axes, serve all customers; the chance of a purchase and the mean come from the
-score itself. `models.value_distribution` is the exact form that the table is made of.
+score itself. `models.purchase_counts` is what the table is made of.
 """
 
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betainc
 
 from models.parameters import ModelParams
+from models.purchase_counts import count_bound, purchase_chances
 from models.purchases import forecast_for
 from models.summaries import Floats
-from models.value_distribution import Interval, count_bound, purchase_chances
 
 _FREQUENCIES = np.array([0, 1, 2, 3, 4, 6, 8, 11, 15, 21, 30, 45, 70, 120, 210, 360, 600.0])
 """Beyond the last one its ratios hold: a little too wide."""
@@ -29,6 +30,13 @@ _VALUES = 160
 _BELOW, _ABOVE = 9.0, 6.0
 # Numbers of purchases that are rarer than that move no quantile.
 _CHANCE_MIN = 1e-9
+
+
+class Interval(NamedTuple):
+    """Bounds of the value within the horizon, (n,) minor units each."""
+
+    low: Floats
+    high: Floats
 
 
 class ValueBounds:

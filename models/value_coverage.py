@@ -3,7 +3,7 @@
 import numpy as np
 
 from models.summaries import Floats
-from models.value_distribution import Interval
+from models.value_bounds import Interval
 
 
 def randomised_coverage(

@@ -11,7 +11,7 @@ from models.gamma_gamma import population_mean
 from models.policy import Policy
 from models.purchases import model_for
 from models.rescore import rescore
-from models.value_distribution import value_interval
+from tests.models.exact_value import value_interval
 from tests.models.shop import (
     DAY_MS,
     PURCHASE,

@@ -3,11 +3,11 @@ import pytest
 
 from models.gamma_gamma import expected_order_value
 from models.purchases import forecast_for
-from models.value_bounds import ValueBounds
+from models.value_bounds import Interval, ValueBounds
 from models.value_coverage import randomised_coverage
-from models.value_distribution import Interval, value_cdf, value_interval
-from tests.models.test_purchases import CDNOW
-from tests.models.test_value_distribution import drawn, each
+from tests.models.exact_value import value_cdf, value_interval
+from tests.models.test_exact_value import drawn
+from tests.models.test_purchases import CDNOW, every_model
 
 
 def score(params, rows, ahead):
@@ -16,7 +16,7 @@ def score(params, rows, ahead):
     return x, age, active, purchases * expected_order_value(params, x, mean)
 
 
-@each
+@every_model
 def test_the_table_says_what_the_exact_form_says(params):
     rows, ahead, _, _ = drawn(params, 120, 31)
     near = ValueBounds(params, ahead).interval(*score(params, rows, ahead))
@@ -29,7 +29,7 @@ def test_the_table_says_what_the_exact_form_says(params):
         assert np.mean(apart) < 0.02
 
 
-@each
+@every_model
 def test_the_interval_holds_what_it_promises(params):
     # Issue 6: 80 % in the sense of the randomised probability integral transform; three times
     # the standard error of a share of 20,000.

@@ -5,24 +5,12 @@ from scipy.stats import kstest
 from models.gamma_gamma import expected_order_value
 from models.purchases import forecast_for
 from models.simulation import simulate_customers
-from models.value_distribution import purchase_chances, value_cdf, value_interval
-from tests.models.test_purchases import BG, CDNOW, PARETO
-
-each = pytest.mark.parametrize("params", [CDNOW, BG, PARETO], ids=lambda p: p.model)
-
-ROWS = np.array([(0, 0, 0), (0, 0, 300), (2, 213, 272), (26, 216, 217), (200, 990, 1000.0)]).T
+from tests.models.exact_value import value_cdf, value_interval
+from tests.models.test_purchase_counts import ROWS
+from tests.models.test_purchases import CDNOW, every_model
 
 
-@each
-def test_the_chances_are_those_of_the_forecast(params):
-    chances = purchase_chances(params, *ROWS, 365.0, 3000)
-    _, active, expected = forecast_for(params)(params, *ROWS, 365.0)
-    np.testing.assert_allclose(chances.sum(axis=1), 1, rtol=1e-9)
-    np.testing.assert_allclose(1 - chances[:, 0], active, rtol=1e-12)
-    np.testing.assert_allclose(chances @ np.arange(3001.0), expected, rtol=1e-8)
-
-
-@each
+@every_model
 def test_the_value_has_the_mean_of_the_forecast(params):
     # The mean is the integral of the chance to be above; u = V/(V + 5000) makes it finite.
     mean_value = np.array([0.0, 0.0, 2235.0, 1500.0, 3000.0])
@@ -52,7 +40,7 @@ def drawn(params, n, seed):
     return rows, ahead, value, rng
 
 
-@each
+@every_model
 def test_the_randomised_pit_is_uniform_on_simulated_customers(params):
     # Issue 6: Kolmogorov-Smirnov at 20,000; of the others fewer, as they take long.
     customers = 20_000 if params.model == "mbg-nbd" else 5_000
