@@ -29,7 +29,6 @@ from confluent_kafka import KafkaException, Producer
 from streams.complaint import Complaint
 
 PARTITIONS = 4  # what the mock cluster gives each topic; Python cannot tell it otherwise
-RETAINED_BYTES_PER_PARTITION = 5 << 20
 _ANSWER_SECONDS_MAX = 10.0
 
 
@@ -40,19 +39,7 @@ class EmbeddedBrokerError(Complaint):
 class EmbeddedBroker:
     """`with EmbeddedBroker() as broker: broker.bootstrap`."""
 
-    def __init__(self, partitions: int = PARTITIONS) -> None:
-        """Prepares a broker.
-
-        Args:
-            partitions: of every topic.
-
-        Raises:
-            EmbeddedBrokerError: for any other number than four.
-        """
-        if partitions != PARTITIONS:
-            raise EmbeddedBrokerError(
-                f"The embedded broker gives every topic {PARTITIONS} partitions, not {partitions}."
-            )
+    def __init__(self) -> None:
         self._cluster: Producer | None = None
         self._bootstrap = ""
 

@@ -46,9 +46,8 @@ def answers(port: int) -> bool:
 class EmbeddedRedis:
     """`with EmbeddedRedis() as redis: redis.url`: empty at the start, nothing kept on disk."""
 
-    def __init__(self, port: int | None = None) -> None:
-        """Args: port: TCP port on the loopback address; by default a free one."""
-        self._port = port or free_port()
+    def __init__(self) -> None:
+        self._port = free_port()
 
     @property
     def url(self) -> str:

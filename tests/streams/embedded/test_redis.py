@@ -21,14 +21,6 @@ def test_it_answers_by_tcp_and_is_gone_at_the_end() -> None:
         connection.ping()
 
 
-@pytest.mark.redis
-def test_a_port_may_be_named() -> None:
-    with EmbeddedRedis() as first:
-        port = int(first.url.rsplit(":", 1)[1].split("/")[0])
-    with EmbeddedRedis(port) as again:
-        assert again.url == first.url
-
-
 def test_the_server_beside_python_serves_where_none_is_on_the_path(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
