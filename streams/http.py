@@ -35,8 +35,8 @@ class PortTaken(Complaint):
 class StatusServer:
     """The worker's HTTP port.
 
-    `ready` and `alive` are called on a server thread and must only read what others maintain:
-    they return at once and never raise.
+    `ready` is called on a server thread and must only read what others maintain: it returns at
+    once and never raises. `/healthz` says that the process is there, and nothing more.
     """
 
     def __init__(
@@ -44,7 +44,6 @@ class StatusServer:
         port: int,
         render: Callable[[], bytes],
         ready: Callable[[], Verdict],
-        alive: Callable[[], Verdict] = lambda: (True, ()),
         host: str = "",
     ) -> None:
         """Describe the server; `start` opens the port.
@@ -53,13 +52,11 @@ class StatusServer:
             port: to listen on; 0 takes a free one (see `port` after `start`).
             render: the text for `/metrics`, in Prometheus' format.
             ready: for `/readyz`: recovered, assigned, Redis and Kafka answer.
-            alive: for `/healthz`: false only where nothing but a restart would help.
             host: address to listen on; all of them by default.
         """
         self._address = (host, port)
         self._render = render
         self._ready = ready
-        self._alive = alive
         self._server: _Server | None = None
 
     @property
@@ -98,7 +95,7 @@ class StatusServer:
         if path == "/metrics":
             return HTTPStatus.OK, CONTENT_TYPE_LATEST, self._render()
         if path in ("/healthz", "/readyz"):
-            ok, reasons = self._alive() if path == "/healthz" else self._ready()
+            ok, reasons = (True, ()) if path == "/healthz" else self._ready()
             status = HTTPStatus.OK if ok else HTTPStatus.SERVICE_UNAVAILABLE
             body = json.dumps({"ok": ok, "reasons": list(reasons)}).encode() + b"\n"
             return status, "application/json", body
