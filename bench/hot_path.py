@@ -15,7 +15,7 @@ import numpy as np
 from models.days import Days
 from models.events import Decoder, Event
 from models.fact_rows import FactRows
-from models.gamma_gamma import population_mean
+from models.gamma_gamma import expected_order_value
 from models.parameters import CDNOW
 from models.purchases import forecast_for
 from models.state import State, decode, decode_summary, encode, facts_digest
@@ -121,7 +121,7 @@ def report_values(rows: int) -> None:
     recency = np.where(frequency > 0, age * rng.uniform(size=rows), 0.0)
     forecast, bounds = forecast_for(CDNOW), value_bounds(CDNOW, 365.0)
     _, active, expected = forecast(CDNOW, frequency, recency, age, 365.0)
-    predicted = expected * population_mean(CDNOW)
+    predicted = expected * expected_order_value(CDNOW, [0.0], [0.0])
     report(
         f"forecast, a batch of {rows}",
         lambda: forecast(CDNOW, frequency, recency, age, 365.0),

@@ -12,14 +12,6 @@ from models.parameters import ModelParams
 from models.summaries import Floats, by_frequency
 
 
-def population_mean(params: ModelParams) -> float:
-    """Mean order value over all customers, in minor units: p·v / (q - 1).
-
-    Source: Fader & Hardie (2013), "The Gamma-Gamma Model of Monetary Value", section 2.
-    """
-    return params.p * params.v / (params.q - 1)
-
-
 def expected_order_value(
     params: ModelParams, frequency: ArrayLike, monetary_value: ArrayLike
 ) -> Floats:
@@ -31,9 +23,10 @@ def expected_order_value(
         monetary_value: (n,) their mean value m, in minor units; anything where x is 0.
 
     Returns:
-        (n,) minor units, > 0; the population's mean where x is 0.
+        (n,) minor units, > 0; the population's mean p·v/(q - 1) where x is 0.
 
-    Source: Fader & Hardie (2013), eq. 5: p(v + x·m) / (p·x + q - 1).
+    Source: Fader & Hardie (2013), "The Gamma-Gamma Model of Monetary Value", eq. 5:
+    p(v + x·m) / (p·x + q - 1).
     """
     x = np.asarray(frequency, dtype=np.float64)
     spent = np.where(x > 0, x * np.asarray(monetary_value, dtype=np.float64), 0.0)

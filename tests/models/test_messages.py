@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from models.events import Event
-from models.gamma_gamma import population_mean
+from models.gamma_gamma import expected_order_value
 from models.policy import Policy
 from models.purchases import model_for
 from models.rescore import rescore
@@ -71,8 +71,9 @@ def test_a_first_purchase() -> None:
     params = policy.params
     expected = model_for(params).expected_purchases(params, 0.0, 0.0, 0.0, 365.0)[0]
     assert score.expected_purchases == pytest.approx(expected, abs=1e-6)
-    assert score.expected_order_value_minor == int(population_mean(params))
-    assert score.predicted_clv_minor == int(expected * population_mean(params))
+    order_value = expected_order_value(params, [0.0], [0.0])[0]
+    assert score.expected_order_value_minor == int(order_value)
+    assert score.predicted_clv_minor == int(expected * order_value)
     # The exact form; the score reads a table.
     nothing = np.zeros(1)
     low, high = value_interval(params, nothing, nothing, nothing, nothing, 365.0)
