@@ -99,11 +99,6 @@ class Facts(Summary, array_like=True, gc=False):
         """
         return self.spend_minor - self.first_day_spend_minor
 
-    @property
-    def newest_day(self) -> int:
-        """Newest day of any event that was not late; 0 for none."""
-        return max(self.purchase_last_day, self.engagement_last_day)
-
     def purchase_buckets(self) -> Iterator[tuple[int, int, int]]:
         """(day, orders, net minor units) of each day that has a bucket, ascending."""
         orders = self.purchase_orders

@@ -34,6 +34,11 @@ def day_of(event: Event) -> int:
     return event.at_ms // DAY_MS
 
 
+def newest_day(state: State) -> int:
+    """Newest day of any event that was not late; 0 for none."""
+    return max(state.purchase_last_day, state.engagement_last_day)
+
+
 def histories(days: int, max_size: int = 40) -> st.SearchStrategy[list[Event]]:
     """Lists of events; some days are drawn often, so that days and instants are shared."""
     near_edges = st.sampled_from([0, 1, 364, 365, 366, 367, days // 2, days - 1, days])

@@ -18,6 +18,7 @@ from tests.models.history import (
     day_of,
     facts,
     histories,
+    newest_day,
     play,
     recount,
 )
@@ -167,7 +168,7 @@ def test_an_event_exactly_as_old_as_the_retention_is_not_late() -> None:
 def test_any_kind_of_event_moves_the_newest_day() -> None:
     for kind in (PURCHASE, REFUND, ENGAGEMENT):
         state = play([event(kind, 1000)], RETENTION_DAYS)
-        assert state.newest_day == FIRST_DAY + 1000
+        assert newest_day(state) == FIRST_DAY + 1000
         assert apply(state, event(PURCHASE, 0)) is Outcome.LATE
 
 
