@@ -18,6 +18,7 @@ from models.value_coverage import randomised_coverage
 
 _DAYS_PER_WEEK = 7
 _INTERVAL = (0.025, 0.975)
+_SEED = 1  # of the resamples
 _LONG_AGO = int(np.iinfo(np.int64).min)
 
 
@@ -64,7 +65,6 @@ def evaluate(
     *,
     models: Sequence[str] = tuple(MODELS),
     resamples: int = 200,
-    seed: int = 1,
     begun: Callable[[str], None] = lambda _: None,
 ) -> Evaluation:
     """Fit each model until a day and judge it by the days after.
@@ -76,7 +76,6 @@ def evaluate(
         currency: of the amounts, ISO 4217.
         models: which to fit.
         resamples: bootstrap resamples; 0 for no intervals.
-        seed: of the resamples.
         begun: told the name of each model whose fit begins, and "bootstrap" after each resample.
 
     Raises:
@@ -106,7 +105,7 @@ def evaluate(
         "past_rate": past_rate(customers, spent, holdout_days),
         "recency": recency(known, customers, end_day, holdout_days),
     }
-    scored = _score({**said, **rules}, outcome, chosen, resamples, seed, begun)
+    scored = _score({**said, **rules}, outcome, chosen, resamples, begun)
     return Evaluation(
         chosen=chosen,
         models={name: scored[name] for name in said},
@@ -202,7 +201,6 @@ def _score(
     happened: Outcome,
     chosen: str,
     resamples: int,
-    seed: int,
     begun: Callable[[str], None],
 ) -> dict[str, Scored]:
     customers = happened.purchases.size
@@ -216,7 +214,7 @@ def _score(
     }
     drawn: dict[str, dict[str, Floats]] = {}
     if resamples:
-        drawn = bootstrap(measures, customers, resamples, seed, lambda: begun("bootstrap"))
+        drawn = bootstrap(measures, customers, resamples, _SEED, lambda: begun("bootstrap"))
     scored = {}
     for name, prediction in said.items():
         intervals = {figure: _interval(values) for figure, values in drawn.get(name, {}).items()}
