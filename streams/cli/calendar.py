@@ -16,6 +16,7 @@ from models.policy import Policy
 from models.rules import rules_of
 from streams.cli import stored
 from streams.cli.output import AsJson, amount, console, print_json
+from streams.cli.plot_file import drawing_to
 from streams.complaint import Complaint
 from streams.settings import Settings
 from streams.shop_history import day_of
@@ -46,7 +47,10 @@ def calendar(
     start_ms = found.reached_ms if settings.clock == "events" else time.time_ns() // 1_000_000
     table = _outlook(policy, found.states, start_ms, days)
     if plot is not None:
-        _draw(plot, table, policy)
+        with drawing_to(plot):
+            from streams.cli.calendar_plot import draw  # noqa: PLC0415 - it imports matplotlib
+
+            draw(plot, table, policy)
     if json:
         print_json(document(table, policy, start_ms))
     else:
@@ -109,16 +113,3 @@ def _table(table: Sequence[Day], policy: Policy) -> Table:
             amount(day.at_risk_minor, policy.currency) if day.customers else "[dim]-",
         )
     return shown
-
-
-def _draw(file: Path, table: Sequence[Day], policy: Policy) -> None:
-    try:
-        from streams.cli.calendar_plot import draw  # noqa: PLC0415 - matplotlib is optional
-    except ModuleNotFoundError as error:
-        raise Complaint(
-            "--plot needs matplotlib: install it with `pip install 'clv-stream[plot]'`."
-        ) from error
-    try:
-        draw(file, table, policy)
-    except (OSError, ValueError) as error:
-        raise Complaint(f"{file} cannot be drawn to: {error}.") from error

@@ -15,6 +15,7 @@ from models.fitting import TooThin
 from models.money import minor_digits
 from models.purchases import MODELS
 from streams.cli.output import AsJson, amount, console, print_json, progress
+from streams.cli.plot_file import drawing_to
 from streams.complaint import Complaint
 from streams.settings import Settings
 from streams.shop_history import ShopHistory, day_number, day_of, load
@@ -75,7 +76,10 @@ def evaluate(
         except TooThin as error:
             raise Complaint(f"{file}: {error}.") from error
     if plot is not None:
-        _draw(plot, result, shop)
+        with drawing_to(plot):
+            from streams.cli.evaluation_plot import draw  # noqa: PLC0415 - it imports matplotlib
+
+            draw(plot, result, shop.purchases)
     if json:
         print_json(document(result, shop))
     else:
@@ -233,16 +237,3 @@ def _cell(scored: Scored, figure: str, form: str, end_form: str) -> str:
 
 def _short(form: str, end: float) -> str:
     return f"{end / 1000:,.1f}k" if abs(end) >= _THOUSANDS else form.format(end)
-
-
-def _draw(file: Path, result: Evaluation, shop: ShopHistory) -> None:
-    try:
-        from streams.cli.evaluation_plot import draw  # noqa: PLC0415 - matplotlib is optional
-    except ModuleNotFoundError as error:
-        raise Complaint(
-            "--plot needs matplotlib: install it with `pip install 'clv-stream[plot]'`."
-        ) from error
-    try:
-        draw(file, result, shop.purchases)
-    except (OSError, ValueError) as error:
-        raise Complaint(f"{file} cannot be drawn to: {error}.") from error
