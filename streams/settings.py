@@ -252,7 +252,7 @@ class Settings(BaseSettings):
             WrongSettings: the model parameters cannot be used.
         """
         return Policy(
-            horizon_days=self.horizon / DAY,
+            horizon_days=self.horizon_days,
             discount_rate=self.discount_rate,
             currency=self.currency,
             tiers=self.tiers,
@@ -264,6 +264,11 @@ class Settings(BaseSettings):
             timezone=self.timezone,
             params=self.params(),
         )
+
+    @property
+    def horizon_days(self) -> float:
+        """How far ahead purchases are predicted, in days."""
+        return self.horizon / DAY
 
     @property
     def redis_address(self) -> str:

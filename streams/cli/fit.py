@@ -116,7 +116,7 @@ def fit(
         engaged = engaged_at(engagement, data.customers, data.end_day)
         params = replace(params, engagement=engagement.fit.offset)
     params = released(params, _extent(data))
-    horizon_days = settings.horizon.total_seconds() / 86_400
+    horizon_days = settings.horizon_days
     thresholds = tier_thresholds(params, data.customers, data.trailing_minor, horizon_days, engaged)
     document = {
         **params.to_json(time_unit.value, money_unit.value),

@@ -56,8 +56,7 @@ def fit_offset(
             "the predicted value rise while a customer is silent."
         )
     history = load_engagements(file, shop.index, settings)
-    horizon_days = int(settings.horizon.total_seconds() // 86_400)
-    held_out = min((end_day - shop.first_day) // _HELD_OUT, horizon_days)
+    held_out = min((end_day - shop.first_day) // _HELD_OUT, int(settings.horizon_days))
     try:
         found = fit_engagement(model, shop.purchases, history.engagements, end_day, held_out, spend)
     except TooThin as error:
