@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import numpy.typing as npt
 
-DAY_MS: Final = 86_400_000
+from models.times import MS_PER_DAY
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_ORDINAL: Final = date(1970, 1, 1).toordinal()
@@ -49,7 +49,7 @@ class Days:
 
     def day(self, at_ms: int) -> int:
         """Number of the day that an instant, in epoch milliseconds, is on."""
-        guess = at_ms // DAY_MS
+        guess = at_ms // MS_PER_DAY
         if self._utc:
             return guess
         # A zone is at most 14 hours from UTC, so the guess is at most a day off.
@@ -64,7 +64,7 @@ class Days:
     def day_array(self, at_ms: Int64s) -> Int64s:
         """(n,) numbers of the days that (n,) instants, in epoch milliseconds, are on."""
         if self._utc:
-            return at_ms // DAY_MS
+            return at_ms // MS_PER_DAY
         starts = self._starts_array
         days = np.searchsorted(starts, at_ms, side="right") - 1 + _FIRST
         outside = (at_ms < starts[1]) | (at_ms >= starts[-1])
@@ -75,7 +75,7 @@ class Days:
     def start_ms(self, day: int) -> int:
         """Epoch milliseconds of the first instant of a day."""
         if self._utc:
-            return day * DAY_MS
+            return day * MS_PER_DAY
         if _FIRST <= day < _END:
             return self._starts_ms[day - _FIRST]
         return _midnight_ms(day, ZoneInfo(self.timezone))
@@ -83,14 +83,14 @@ class Days:
     def start_ms_array(self, days: Int64s) -> Int64s:
         """(n,) epoch milliseconds of the first instants of (n,) days."""
         if self._utc:
-            return days * DAY_MS
+            return days * MS_PER_DAY
         if days.size and (days.min() < _FIRST or days.max() >= _END):
             return np.array([self.start_ms(int(day)) for day in days], dtype=np.int64)
         return self._starts_array[days - _FIRST]
 
     def _slow_day(self, at_ms: int) -> int:
         zone = ZoneInfo(self.timezone)
-        day = at_ms // DAY_MS + 1
+        day = at_ms // MS_PER_DAY + 1
         while _midnight_ms(day, zone) > at_ms:
             day -= 1
         return day

@@ -18,8 +18,6 @@ from numpy.typing import NDArray
 
 from models.ladder import Floats, Indices
 
-MS_PER_DAY: Final = 86_400_000.0
-
 Curve = Callable[[Indices, Floats], Floats]
 """(m,) rows and (m,) instants in epoch ms to (m,) values, strictly falling in time."""
 

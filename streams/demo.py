@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from aiokafka.structs import TopicPartition
 
+from models.times import MS_PER_DAY
 from streams import kafka
 from streams.datasets import CURRENCY, open_dataset
 from streams.reading import read_to_end
@@ -21,7 +22,7 @@ from streams.transport.app import LaneApp
 PLAY_S: Final = 8.0
 FRAME_S: Final = 0.2
 SETTLE_S_MAX: Final = 120.0
-SHIFT_MS: Final = 10_227 * 86_400_000
+SHIFT_MS: Final = 10_227 * MS_PER_DAY
 """CDNOW is of 1997 and 1998; 28 years later each date falls on the same day of the week."""
 
 Told = Callable[[int, int], None]

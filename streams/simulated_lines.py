@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from models.events import ENGAGEMENT_TYPES
+from models.times import MS_PER_DAY
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
-_DAY_MS: Final = 86_400_000
 
 # How often each engagement is, in the order of ENGAGEMENT_TYPES: pages are seen far more often
 # than subscriptions are cancelled. Only the proportions matter, and they are a guess.
@@ -172,7 +172,7 @@ def _events(
 
 
 def _delays(mean_days: float, count: int, rng: np.random.Generator) -> Ints:
-    return (rng.exponential(mean_days, count) * _DAY_MS).astype(np.int64)
+    return (rng.exponential(mean_days, count) * MS_PER_DAY).astype(np.int64)
 
 
 def _money_lines(
@@ -212,7 +212,7 @@ def _arrival(at_ms: Ints, late: int, *, end_ms: int, rng: np.random.Generator) -
     """The order in which events are written: by time, but for those that come late."""
     chosen = rng.choice(at_ms.size, min(late, at_ms.size), replace=False)
     line_ms = (at_ms.max() - at_ms.min() + 1) / at_ms.size
-    high = np.log(_LATE_DAYS_MAX * _DAY_MS)
+    high = np.log(_LATE_DAYS_MAX * MS_PER_DAY)
     low = min(np.log(_LATE_LINES_MIN * line_ms), high)
     written_ms = at_ms.copy()
     delays = np.exp(rng.uniform(low, high, chosen.size)).astype(np.int64)

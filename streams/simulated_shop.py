@@ -1,15 +1,12 @@
 """A shop whose customers behave exactly as the model says: their purchases, in order of time."""
 
-from typing import Final
-
 import numpy as np
 
 from models.events import AMOUNT_MINOR_MAX
 from models.parameters import ModelParams
 from models.simulation import simulate_customers
+from models.times import MS_PER_DAY
 from streams.simulated_lines import Purchases
-
-_DAY_MS: Final = 86_400_000
 
 
 def draw_purchases(
@@ -52,7 +49,7 @@ def draw_purchases(
         at_days[np.cumsum(1 + repeats) - 1 - repeats] = shop.started_days
         scale = shop.order_value_minor / params.p
         amount_minor = np.maximum(np.rint(rng.gamma(params.p, scale[customer])), 1).astype(np.int64)
-    at_ms = start_ms + (at_days * _DAY_MS).astype(np.int64)
+    at_ms = start_ms + (at_days * MS_PER_DAY).astype(np.int64)
     order = np.argsort(at_ms, kind="stable")
     amounts = np.minimum(amount_minor, AMOUNT_MINOR_MAX)
     return Purchases(customer[order] + 1, at_ms[order], amounts[order])

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from models.times import MS_PER_DAY
 from streams.cli.output import side_console
 from streams.cli.sending import Source, report, send
 from streams.complaint import Complaint
@@ -124,7 +125,7 @@ def _lines(
     return lines(
         purchases,
         counts or shares.of(round(bought / shares.purchases)),
-        end_ms=start_ms + days * 86_400_000 - 1,
+        end_ms=start_ms + days * MS_PER_DAY - 1,
         currency=settings.currency,
         id_prefix=str(seed),
         rng=rng,

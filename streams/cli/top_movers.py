@@ -7,6 +7,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from models.times import MS_PER_DAY
 from streams.cli.output import amount, console, print_json, shortly, side_console
 from streams.cli.stored import bar
 from streams.complaint import Complaint
@@ -53,7 +54,7 @@ def _tell(moves: Sequence[Mover], unknown: int, days: int) -> None:
         )
     if partly or unknown:
         side.print(
-            f"min.compaction.lag.ms={(days + 1) * 86_400_000} on clv.scores keeps what "
+            f"min.compaction.lag.ms={(days + 1) * MS_PER_DAY} on clv.scores keeps what "
             f"{days} days need.",
             style="dim",
         )

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from models.parameters import ModelParams
 from models.purchases import model_for
-from models.roots import MS_PER_DAY, Search, last_above
+from models.roots import Search, last_above
+from models.times import MS_PER_DAY
 from tests.models import exact
 
 GAP_MS = 20.0
