@@ -18,8 +18,8 @@ import numpy as np
 from scipy.special import betaln, gammaln, hyp2f1
 
 from models._maximum import search, sharpen
+from models.arrays import Floats
 from models.histories import Histories, PurchaseDays
-from models.summaries import Floats
 
 
 class Fitted(NamedTuple):

@@ -15,10 +15,10 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import gamma_gaps, two_segments
+from models.arrays import Floats
 from models.evaluation import Evaluation, evaluate
 from models.gamma_gamma import expected_order_value
 from models.metrics import Metric, Prediction, bootstrap, metrics
-from models.summaries import Floats
 from streams.shop_history import day_number, load
 
 END, HOLDOUT_DAYS = date(1997, 9, 30), 273

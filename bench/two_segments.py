@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from models._maximum import search, sharpen
+from models.arrays import Floats
 from models.histories import Histories
 from models.parameters import ModelParams
 from models.purchases import MODELS
-from models.summaries import Floats
 
 _TENTHS = 10
 _NAMES = {"pareto-nbd": ("r", "alpha", "s", "beta"), "mbg-nbd": ("r", "alpha", "a", "b")}

@@ -25,9 +25,10 @@ import numpy as np
 from scipy.special import expit, hyp2f1
 
 from models._quadrature import unit_nodes
+from models.arrays import Floats
 from models.parameters import ModelParams
 from models.purchase_model import PurchaseModel
-from models.summaries import Floats, Forecast, daily_discount
+from models.summaries import Forecast, daily_discount
 
 # Below this the bracket has lost more than six of its sixteen digits, and is integrated.
 _CANCELLATION_MIN = 1e-6

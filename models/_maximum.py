@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import minimize
 
-from models.summaries import Floats
+from models.arrays import Floats
 
 LogLikelihood = Callable[[Floats], float]
 

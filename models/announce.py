@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 import msgspec
 import numpy as np
 
+from models.arrays import Indices
 from models.batch import Batch
 from models.chain import Looks, Move
 from models.changes import (
@@ -23,7 +24,7 @@ from models.changes import (
 )
 from models.events import Kind as EventKind
 from models.fact_rows import NONE, FactRows
-from models.ladder import Indices, Ladder
+from models.ladder import Ladder
 from models.moves import Step, steps_of
 from models.policy import Policy
 from models.publish import PROBABILITY_DIGITS, floored

@@ -15,9 +15,10 @@ from typing import Final
 
 import msgspec
 
+from models.arrays import Ints
 from models.change_over import ChangeOver
 from models.events import Event, Kind
-from models.fact_rows import NONE, FactRows, Int64s, int64s
+from models.fact_rows import NONE, FactRows, int64s
 from models.rules import Rules
 from models.state import Outcome, State, decode
 from models.times import MS_PER_S
@@ -83,7 +84,7 @@ class Rows:
 
     __slots__ = ("at_ms", "earlier", "facts", "silent", "silent_from_ms")
 
-    def __init__(self, numbers: Int64s) -> None:
+    def __init__(self, numbers: Ints) -> None:
         self.facts, self.at_ms, self.silent, self.silent_from_ms, self.earlier = numbers
 
 

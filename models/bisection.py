@@ -5,13 +5,10 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from models.fact_rows import Int64s
-from models.ladder import Indices
+from models.arrays import Indices, Ints
 
 
-def first(
-    low: Int64s, high: Int64s, holds: Callable[[Int64s, Indices], NDArray[np.bool_]]
-) -> Int64s:
+def first(low: Ints, high: Ints, holds: Callable[[Ints, Indices], NDArray[np.bool_]]) -> Ints:
     """Of each row the smallest number from which on something holds.
 
     Args:

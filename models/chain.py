@@ -8,10 +8,11 @@ looked up afterwards, for all changes together.
 import msgspec
 import numpy as np
 
+from models.arrays import Floats, Indices
 from models.batch import Batch, Customer, Rows
 from models.changes import CHURN, TIER, Kind
 from models.fact_rows import NONE
-from models.ladder import LOWEST, Floats, Indices, Ladder, settle
+from models.ladder import LOWEST, Ladder, settle
 from models.tier_falls import next_rises
 from models.valuation import Figures, Valuation
 

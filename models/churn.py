@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from models.ladder import Floats, Ladder
+from models.arrays import Floats
+from models.ladder import Ladder
 from models.policy import LOWEST_CHURN_LEVEL, Policy
 
 

@@ -11,11 +11,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from models.arrays import Floats, Indices, Ints
 from models.bisection import first
 from models.churn import activity_decline
 from models.deadlines import level_rises
-from models.fact_rows import Int64s
-from models.ladder import Floats, Indices
 from models.tier_falls import tier_falls
 from models.tiers import tier_value
 from models.valuation import Valuation
@@ -24,8 +23,8 @@ _NEAR_MS: Final = 32  # wider than the gap of a search, so that its answer is in
 
 
 def tier_crossings(
-    valuation: Valuation, rows: Indices, steps: Indices, start_ms: Int64s, end_ms: Int64s
-) -> Int64s:
+    valuation: Valuation, rows: Indices, steps: Indices, start_ms: Ints, end_ms: Ints
+) -> Ints:
     """When each row's tier value fell below what holds its step.
 
     Args:
@@ -42,7 +41,7 @@ def tier_crossings(
     floor = valuation.rules.tiers.falls[steps]
     about_ms = tier_falls(valuation, valuation.figures(rows, start_ms), steps, end_ms)
 
-    def fallen(at_ms: Int64s, part: Indices) -> NDArray[np.bool_]:
+    def fallen(at_ms: Ints, part: Indices) -> NDArray[np.bool_]:
         chosen = rows[part]
         predicted = valuation.predicted_if_bought(chosen, at_ms)
         below: NDArray[np.bool_] = (
@@ -54,8 +53,8 @@ def tier_crossings(
 
 
 def level_crossings(
-    valuation: Valuation, rows: Indices, steps: Indices, start_ms: Int64s, end_ms: Int64s
-) -> Int64s:
+    valuation: Valuation, rows: Indices, steps: Indices, start_ms: Ints, end_ms: Ints
+) -> Ints:
     """When each row's decline reached a churn level.
 
     Args:
@@ -72,7 +71,7 @@ def level_crossings(
     figures = valuation.figures(rows, start_ms)
     about_ms = level_rises(valuation, figures, steps - 1, end_ms.astype(np.float64))
 
-    def risen(at_ms: Int64s, part: Indices) -> NDArray[np.bool_]:
+    def risen(at_ms: Ints, part: Indices) -> NDArray[np.bool_]:
         chosen = rows[part]
         now = valuation.p_active(chosen, at_ms)
         reached: NDArray[np.bool_] = (
@@ -84,11 +83,11 @@ def level_crossings(
 
 
 def _first_instant(
-    holds: Callable[[Int64s, Indices], NDArray[np.bool_]],
+    holds: Callable[[Ints, Indices], NDArray[np.bool_]],
     about_ms: Floats,
-    start_ms: Int64s,
-    end_ms: Int64s,
-) -> Int64s:
+    start_ms: Ints,
+    end_ms: Ints,
+) -> Ints:
     """The first whole millisecond in (start, end] from which on it holds; at the end it does."""
     about = np.minimum(about_ms, end_ms).astype(np.int64)
     low = np.clip(about - 1, start_ms + 1, end_ms)

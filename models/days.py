@@ -15,8 +15,8 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 import numpy as np
-import numpy.typing as npt
 
+from models.arrays import Ints
 from models.times import MS_PER_DAY
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -25,8 +25,6 @@ _MILLISECOND = timedelta(milliseconds=1)
 # A day more on each side, as the first instants of 2000 in UTC are on another day elsewhere.
 _FIRST: Final = date(1999, 12, 30).toordinal() - _EPOCH_ORDINAL
 _END: Final = date(2100, 1, 2).toordinal() - _EPOCH_ORDINAL
-
-Int64s = npt.NDArray[np.int64]
 
 
 class Days:
@@ -61,7 +59,7 @@ class Days:
             return guess - 1
         return guess + 1 if at_ms >= starts[index + 1] else guess
 
-    def day_array(self, at_ms: Int64s) -> Int64s:
+    def day_array(self, at_ms: Ints) -> Ints:
         """(n,) numbers of the days that (n,) instants, in epoch milliseconds, are on."""
         if self._utc:
             return at_ms // MS_PER_DAY
@@ -80,7 +78,7 @@ class Days:
             return self._starts_ms[day - _FIRST]
         return _midnight_ms(day, ZoneInfo(self.timezone))
 
-    def start_ms_array(self, days: Int64s) -> Int64s:
+    def start_ms_array(self, days: Ints) -> Ints:
         """(n,) epoch milliseconds of the first instants of (n,) days."""
         if self._utc:
             return days * MS_PER_DAY

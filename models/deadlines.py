@@ -9,10 +9,9 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from models.arrays import Floats, Indices, Ints
 from models.churn import active_target
 from models.descents import Descent, instants
-from models.fact_rows import Int64s
-from models.ladder import Floats, Indices
 from models.tier_falls import TierFalls
 from models.times import MS_PER_DAY
 from models.valuation import Figures, Valuation
@@ -52,7 +51,7 @@ class Published(NamedTuple):
     """
 
     p_active: Floats
-    predicted_minor: Int64s
+    predicted_minor: Ints
 
 
 def due(
@@ -125,6 +124,6 @@ def is_stale(valuation: Valuation, figures: Figures, published: Published) -> ND
     return stale
 
 
-def _stale_value(said: Int64s) -> Floats:
+def _stale_value(said: Ints) -> Floats:
     value: Floats = np.minimum(said * (1.0 - STALE_SHARE), said - 1.0)
     return value

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from models.ladder import Floats, Indices
+from models.arrays import Floats, Indices
 from models.roots import Search, last_above
 from models.valuation import Figures, Valuation
 

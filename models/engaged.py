@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from models.arrays import Floats, Indices, Ints
 from models.days import Days
 from models.engagement import decayed
-from models.fact_rows import FactColumns, Int64s
-from models.ladder import Floats, Indices
+from models.fact_rows import FactColumns
 from models.times import MS_PER_DAY
 
 
@@ -22,7 +22,7 @@ class Engaged(NamedTuple):
     """
 
     number: Floats
-    since_ms: Int64s
+    since_ms: Ints
     at_purchase: Floats
     half_life_days: float
 
@@ -39,7 +39,7 @@ class Engaged(NamedTuple):
         since_ms[row] = start_ms  # days ascend within a row: the last one stays
         before = day <= days.day_array(facts.last_ms)[row]
 
-        def total(until_ms: Int64s, kept: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Floats:
+        def total(until_ms: Ints, kept: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Floats:
             ago = (until_ms[row[kept]] - start_ms[kept]) / MS_PER_DAY
             # One after another in a row's own order: no row's sum depends on its neighbours.
             left = buckets.net_minor[kept] * decayed(ago, half_life_days)
@@ -50,7 +50,7 @@ class Engaged(NamedTuple):
             total(since_ms, everything), since_ms, total(facts.last_ms, before), half_life_days
         )
 
-    def at(self, rows: Indices | Int64s, at_ms: Floats | Int64s) -> Floats:
+    def at(self, rows: Indices | Ints, at_ms: Floats | Ints) -> Floats:
         """(k,) decayed numbers of rows at instants not before their last events."""
         ago = (at_ms - self.since_ms[rows]) / MS_PER_DAY
         left: Floats = self.number[rows] * decayed(ago, self.half_life_days)

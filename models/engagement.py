@@ -20,7 +20,8 @@ from typing import Final
 
 import numpy as np
 
-from models.summaries import Floats, Forecast
+from models.arrays import Floats
+from models.summaries import Forecast
 
 # Beyond it every chance is 0 or 1.
 _INTERCEPT_MAX: Final = 30.0

@@ -13,13 +13,13 @@ from typing import Final, NamedTuple
 import numpy as np
 from scipy.special import expit, logit
 
+from models.arrays import Floats, Ints
 from models.engagement import EngagementOffset, decayed
 from models.facts import BUCKET_DAYS
 from models.fitting import Fit, TooThin, combined, fit_purchases
-from models.histories import Histories, Ints, PurchaseDays, histories, per_customer
+from models.histories import Histories, PurchaseDays, histories, per_customer
 from models.metrics import auc
 from models.purchases import model_for
-from models.summaries import Floats
 
 HALF_LIVES_DAYS: Final = (3.0, 7.0, 14.0, 30.0, 60.0, 90.0)
 """Of these the likeliest is taken: they are a factor of two or so apart, as data can tell."""

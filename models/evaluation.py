@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from models.arrays import Floats
 from models.fitting import Fit, TooThin, combined, fit_purchases, fit_spend
 from models.gamma_gamma import expected_order_value
 from models.histories import Histories, PurchaseDays, histories, per_customer
@@ -12,7 +13,6 @@ from models.metrics import Metric, Outcome, Prediction, bootstrap, metrics
 from models.parameters import ModelParams
 from models.purchases import MODELS, forecast_for, model_for
 from models.rivals import past_rate, recency
-from models.summaries import Floats
 from models.value_bounds import value_bounds
 from models.value_coverage import randomised_coverage
 

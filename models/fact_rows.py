@@ -6,13 +6,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from models.arrays import Floats, Indices, Ints
 from models.facts import Facts
 from models.gamma_gamma import expected_order_value
-from models.ladder import Floats, Indices
 from models.parameters import ModelParams
 from models.times import MS_PER_DAY
-
-Int64s = NDArray[np.int64]
 
 NONE: Final = -1
 """No row, no silence."""
@@ -23,7 +21,7 @@ _NUMBERS: Final = 5  # that `FactRows.add` notes of each row
 _DAY_BITS: Final = 24
 
 
-def int64s(numbers: list[int]) -> Int64s:
+def int64s(numbers: list[int]) -> Ints:
     """(n,) the numbers as an array."""
     # np.array looks at each number twice: to find what they are, and to copy them.
     return np.fromiter(numbers, np.int64, len(numbers))
@@ -50,11 +48,11 @@ class FactColumns:
     bought: NDArray[np.bool_]
     frequency: Floats
     recency_days: Floats
-    first_ms: Int64s
-    last_ms: Int64s
+    first_ms: Ints
+    last_ms: Ints
     origin_ms: Floats
     order_value: Floats
-    historic_minor: Int64s
+    historic_minor: Ints
     buckets: "NetBuckets"
     engagements: "NetBuckets | None" = None
 
@@ -193,12 +191,12 @@ class NetBuckets:
         last_days: (n,) day of each row's last bucket; 0 where it has none.
     """
 
-    keys: Int64s
-    running_minor: Int64s
-    net_minor: Int64s
-    runs: Int64s
-    ends: Int64s
-    last_days: Int64s
+    keys: Ints
+    running_minor: Ints
+    net_minor: Ints
+    runs: Ints
+    ends: Ints
+    last_days: Ints
 
     @classmethod
     def of(cls, collected: Runs) -> "NetBuckets":
@@ -221,22 +219,22 @@ class NetBuckets:
         running_minor = np.append(0, np.cumsum(net_minor))
         return cls(keys, running_minor, net_minor, runs, ends, last_days)
 
-    def first_after(self, rows: Indices | Int64s, days: Int64s) -> Int64s:
+    def first_after(self, rows: Indices | Ints, days: Ints) -> Ints:
         """(k,) index of the first bucket of each row that is after the day; its end if none."""
         found = np.searchsorted(self.keys, (self.runs[rows] << _DAY_BITS) + days, side="right")
         return np.minimum(found, self.ends[rows])
 
-    def sum_from(self, rows: Indices | Int64s, starts: Int64s) -> Int64s:
+    def sum_from(self, rows: Indices | Ints, starts: Ints) -> Ints:
         """(k,) net revenue from a bucket to the end of its row, minor units."""
-        total: Int64s = self.running_minor[self.ends[rows]] - self.running_minor[starts]
+        total: Ints = self.running_minor[self.ends[rows]] - self.running_minor[starts]
         return total
 
-    def day(self, buckets: Int64s) -> Int64s:
+    def day(self, buckets: Ints) -> Ints:
         """(k,) day numbers of buckets."""
-        days: Int64s = self.keys[buckets] & ((1 << _DAY_BITS) - 1)
+        days: Ints = self.keys[buckets] & ((1 << _DAY_BITS) - 1)
         return days
 
-    def run(self, buckets: Int64s) -> Int64s:
+    def run(self, buckets: Ints) -> Ints:
         """(k,) runs of buckets; the rows, where they share none."""
-        runs: Int64s = self.keys[buckets] >> _DAY_BITS
+        runs: Ints = self.keys[buckets] >> _DAY_BITS
         return runs

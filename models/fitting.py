@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from models import gamma_gamma
 from models._maximum import LogLikelihood, Maximum, search, sharpen
+from models.arrays import Floats
 from models.histories import Histories
 from models.parameters import PURCHASE_PARAMETERS, SPEND_PARAMETERS, ModelParams
 from models.purchases import MODELS
-from models.summaries import Floats
 
 # Below these no one could say what the parameters are, whatever the optimiser returns.
 _REPEAT_CUSTOMERS_MIN = 10

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import gammaln
 
+from models.arrays import Floats
 from models.parameters import ModelParams
-from models.summaries import Floats, by_frequency
+from models.summaries import by_frequency
 
 
 def expected_order_value(

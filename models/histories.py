@@ -8,11 +8,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from models.summaries import Floats
-
-Ints = NDArray[np.int64]
+from models.arrays import Floats, Ints
 
 # Days fit into this many, so that a customer and a day are one sortable number.
 _DAYS = 1 << 24

@@ -14,7 +14,7 @@ from zlib import crc32
 
 import numpy as np
 
-from models.fact_rows import Int64s
+from models.arrays import Ints
 from models.times import MS_PER_DAY, MS_PER_S
 
 WINDOW_DAYS: Final = 30
@@ -26,7 +26,7 @@ SILENT_WINDOWS_MAX: Final = 243
 """A silence that lasts longer than these windows, 20 years, is a clock gone wrong."""
 
 
-def window_ends_ms(keys: Iterable[bytes], at_ms: Int64s) -> Int64s:
+def window_ends_ms(keys: Iterable[bytes], at_ms: Ints) -> Ints:
     """Where the windows end that instants lie in; the next ones begin with these same instants.
 
     Args:
@@ -39,5 +39,5 @@ def window_ends_ms(keys: Iterable[bytes], at_ms: Int64s) -> Int64s:
     Source: CRC-32 of the key, in seconds, modulo 30 days; ISO 3309.
     """
     moved_s = np.fromiter(map(crc32, keys), np.int64, at_ms.size)
-    ends: Int64s = at_ms + WINDOW_MS - (at_ms - moved_s * MS_PER_S) % WINDOW_MS
+    ends: Ints = at_ms + WINDOW_MS - (at_ms - moved_s * MS_PER_S) % WINDOW_MS
     return ends

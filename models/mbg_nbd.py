@@ -16,8 +16,9 @@ import numpy as np
 from scipy.special import betaln, gammaln
 
 from models._beta_geometric import BetaGeometric
+from models.arrays import Floats
 from models.parameters import ModelParams
-from models.summaries import Floats, by_frequency
+from models.summaries import by_frequency
 
 
 class MbgNbd(BetaGeometric):

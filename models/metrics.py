@@ -4,9 +4,8 @@ from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from models.summaries import Floats
+from models.arrays import Floats, Indices
 
 BINS: Final = 10
 # No event is refused a probability of its own: a certainty that fails would cost infinitely much.
@@ -99,7 +98,7 @@ def calibration_error(chance: Floats, active: Floats) -> Metric:
     return of
 
 
-def bin_of(chance: Floats) -> NDArray[np.intp]:
+def bin_of(chance: Floats) -> Indices:
     """Which of ten equal-width bins each probability is in; 1 is in the last."""
     return np.minimum((chance * BINS).astype(np.intp), BINS - 1)
 

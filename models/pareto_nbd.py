@@ -12,9 +12,10 @@ import numpy as np
 from scipy.special import gammaln, hyp2f1
 
 from models._quadrature import unit_nodes
+from models.arrays import Floats
 from models.parameters import ModelParams
 from models.purchase_model import PurchaseModel
-from models.summaries import Floats, Forecast, daily_discount
+from models.summaries import Forecast, daily_discount
 
 # exp(-38) is below the last digit of a probability; a decay by that much takes 28 nodes.
 _WAITED = 38.0

@@ -7,11 +7,10 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from models.arrays import Floats, Ints
 from models.batch import Customer
 from models.deadlines import Due
 from models.events import ENGAGEMENT_TYPES
-from models.fact_rows import Int64s
-from models.ladder import Floats
 from models.purchases import model_for
 from models.score import SCHEMA, Score, Window, Windows, encode_all
 from models.state import State
@@ -125,9 +124,9 @@ def publication(
     return told._replace(scores=encode_all(scores))
 
 
-def floored(values: Floats) -> Int64s:
+def floored(values: Floats) -> Ints:
     """Money as it is published: whole minor units, rounded down (see `tiers.tier_value`)."""
-    whole: Int64s = np.floor(values).astype(np.int64)
+    whole: Ints = np.floor(values).astype(np.int64)
     return whole
 
 
@@ -138,7 +137,7 @@ def _probabilities(values: Floats, known: NDArray[np.bool_]) -> list[float | Non
     return rounded
 
 
-def _times(*columns: tuple[Int64s | Floats, NDArray[np.bool_]]) -> list[list[str | None]]:
+def _times(*columns: tuple[Ints | Floats, NDArray[np.bool_]]) -> list[list[str | None]]:
     """Each column's instants as text, None where they are not known: by one conversion."""
     known = np.concatenate([known for _, known in columns])
     at_ms = np.concatenate([at_ms for at_ms, _ in columns])

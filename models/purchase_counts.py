@@ -17,9 +17,9 @@ import numpy as np
 from scipy.special import betainc, betaln, gammaln
 
 from models._quadrature import unit_nodes
+from models.arrays import Floats
 from models.parameters import ModelParams
 from models.purchases import model_for
-from models.summaries import Floats
 
 _TAIL = 1e-10
 _COUNT_MAX = 20_000

@@ -10,8 +10,9 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
+from models.arrays import Floats
 from models.parameters import ModelParams
-from models.summaries import Floats, Forecast, checked, checked_horizon
+from models.summaries import Forecast, checked, checked_horizon
 
 
 class PurchaseModel(ABC):

@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Protocol
 
+from models.arrays import Floats
 from models.bg_nbd import BgNbd
 from models.mbg_nbd import MbgNbd
 from models.parameters import ModelParams
 from models.pareto_nbd import ParetoNbd
 from models.purchase_model import PurchaseModel
-from models.summaries import Floats, Forecast
+from models.summaries import Forecast
 
 
 class ForecastFunction(Protocol):

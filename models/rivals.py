@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from models.arrays import Floats
 from models.histories import Histories, PurchaseDays, histories, per_customer
 from models.metrics import Prediction
-from models.summaries import Floats
 
 _GROUPS = 10
 

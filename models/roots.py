@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.ladder import Floats, Indices
+from models.arrays import Floats, Indices
 
 Curve = Callable[[Indices, Floats], Floats]
 """(m,) rows and (m,) instants in epoch ms to (m,) values, strictly falling in time."""

@@ -6,10 +6,10 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from models.arrays import Floats, Indices
 from models.batch import Customer
 from models.deadlines import Due
 from models.judged_windows import window_ends_ms
-from models.ladder import Floats, Indices
 from models.population import Population
 from models.publish import publication
 from models.rules import Rules

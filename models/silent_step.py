@@ -7,12 +7,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from models.arrays import Indices
 from models.batch import Batch, Customer, Part, Read
 from models.chain import Looks
 from models.change_over import ChangeOver
 from models.deadlines import Published, due, is_stale
 from models.judged_windows import window_ends_ms
-from models.ladder import Indices
 from models.policy import Policy
 from models.rules import rules_of
 from models.settlement import deadlines_of, settle, standing

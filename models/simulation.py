@@ -7,10 +7,9 @@ day stay two.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from models.arrays import Floats, Ints
 from models.parameters import ModelParams
-from models.summaries import Floats
 
 # A rate or a chance that underflows to 0 would never end; nobody lives to see the difference.
 _CHANCE_MIN = 1e-12
@@ -28,11 +27,11 @@ class Simulated:
     """(n,) time at which the customer was lost; infinite where not within the observation."""
     order_value_minor: Floats
     """(n,) the customer's own mean order value, in minor units."""
-    customer: NDArray[np.int64]
+    customer: Ints
     """(m,) index of the customer who bought."""
     at_days: Floats
     """(m,) when, first purchases included."""
-    amount_minor: NDArray[np.int64]
+    amount_minor: Ints
     """(m,) for how much, at least 1."""
 
 
@@ -98,9 +97,7 @@ def simulate_customers(
     )
 
 
-def _repeats_until_lost(
-    params: ModelParams, customers: int, rng: np.random.Generator
-) -> NDArray[np.int64]:
+def _repeats_until_lost(params: ModelParams, customers: int, rng: np.random.Generator) -> Ints:
     chance = np.maximum(rng.beta(params.a, params.b, customers), _CHANCE_MIN)
     tosses = rng.geometric(chance)
     # MBG/NBD tosses after the first purchase already, BG/NBD after the first repeat purchase.

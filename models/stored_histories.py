@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from models.arrays import Floats
 from models.days import Days
 from models.histories import Histories
-from models.ladder import Floats
 from models.state import decode
 from models.tiers import ROLLING_DAYS
 

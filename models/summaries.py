@@ -3,9 +3,9 @@
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Floats = NDArray[np.float64]
+from models.arrays import Floats, Indices
 
 DAYS_PER_YEAR = 365.0
 
@@ -25,7 +25,7 @@ class Forecast(NamedTuple):
     """Purchases within the horizon, >= 0, each discounted to `as_of`."""
 
 
-def by_frequency(frequency: Floats) -> tuple[Floats, NDArray[np.intp]]:
+def by_frequency(frequency: Floats) -> tuple[Floats, Indices]:
     """Distinct frequencies, and which one each customer has.
 
     What depends on the frequency alone, such as a gamma function of it, need be computed only

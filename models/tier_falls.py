@@ -11,16 +11,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from models.arrays import Floats, Indices, Ints
 from models.bisection import first
 from models.descents import Descent, instants
-from models.fact_rows import Int64s
-from models.ladder import Floats, Indices
 from models.tiers import ROLLING_DAYS
 from models.valuation import Figures, Valuation
 
 
 def tier_falls(
-    valuation: Valuation, figures: Figures, tier: Indices, end_ms: Int64s | Floats
+    valuation: Valuation, figures: Figures, tier: Indices, end_ms: Ints | Floats
 ) -> Floats:
     """When the tier value falls below what holds the tier, or may begin to rise.
 
@@ -46,7 +45,7 @@ class TierFalls:
     """
 
     def __init__(
-        self, valuation: Valuation, figures: Figures, tier: Indices, end_ms: Int64s | Floats
+        self, valuation: Valuation, figures: Figures, tier: Indices, end_ms: Ints | Floats
     ) -> None:
         """As `tier_falls`."""
         rolling = valuation.rules.policy.tier_metric == "rolling"
@@ -154,13 +153,13 @@ class _Leaving:
         self.count = end - self._starts
         self._totals = self._buckets.running_minor[self._buckets.ends[figures.rows]]
 
-    def left(self, j: Indices | Int64s, i: Indices) -> Int64s:
+    def left(self, j: Indices | Ints, i: Indices) -> Ints:
         """Net revenue of the i-th rows once j days have left, minor units; anything beyond."""
         gone = self._buckets.running_minor.take(self._starts[i] + j, mode="clip")
-        left: Int64s = self._totals[i] - gone
+        left: Ints = self._totals[i] - gone
         return left
 
-    def at_ms(self, j: Indices | Int64s, i: Indices) -> Int64s:
+    def at_ms(self, j: Indices | Ints, i: Indices) -> Ints:
         """When the j-th day, from 1 on, leaves the i-th rows; anything where there is none."""
         bucket = np.clip(self._starts[i] + j - 1, 0, max(self._buckets.keys.size - 1, 0))
         if not self._buckets.keys.size:
@@ -168,7 +167,7 @@ class _Leaving:
         return self._days.start_ms_array(self._buckets.day(bucket) + ROLLING_DAYS)
 
 
-def next_rises(valuation: Valuation, rows: Indices, after_ms: Int64s) -> Floats:
+def next_rises(valuation: Valuation, rows: Indices, after_ms: Ints) -> Floats:
     """When the first day with more refunds than purchases leaves the window.
 
     Returns:

@@ -1,9 +1,9 @@
 """Which value the tiers follow, and their ladder."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-from models.ladder import Floats, Ladder
+from models.arrays import Floats, Ints
+from models.ladder import Ladder
 from models.policy import Policy
 
 ROLLING_DAYS = 365
@@ -15,9 +15,7 @@ def tier_ladder(policy: Policy) -> Ladder:
     return Ladder.of(policy.tiers, policy.hysteresis)
 
 
-def steady_value(
-    policy: Policy, rolling_minor: NDArray[np.int64], historic_minor: NDArray[np.int64]
-) -> NDArray[np.int64]:
+def steady_value(policy: Policy, rolling_minor: Ints, historic_minor: Ints) -> Ints:
     """The part of the tier value that the model does not predict.
 
     Args:
@@ -35,7 +33,7 @@ def steady_value(
     return np.zeros_like(historic_minor)
 
 
-def tier_value(steady_minor: NDArray[np.int64], predicted: Floats) -> Floats:
+def tier_value(steady_minor: Ints, predicted: Floats) -> Floats:
     """The exact value that tiers are decided by.
 
     It is not rounded, so that a crossing has one instant. Published values are rounded down: a

@@ -6,6 +6,8 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from models.arrays import Ints
+
 MS_PER_S: Final = 1_000
 MS_PER_MINUTE: Final = 60_000
 MS_PER_DAY: Final = 86_400_000
@@ -26,7 +28,7 @@ class _Texts(NamedTuple):
     seconds: NDArray[np.str_]
 
 
-def rfc3339(at_ms: NDArray[np.int64]) -> list[str]:
+def rfc3339(at_ms: Ints) -> list[str]:
     """Each instant as `2026-03-01T09:30:00.000Z`.
 
     Args:

@@ -6,10 +6,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from models.arrays import Floats, Indices, Ints
 from models.churn import activity_decline, value_at_risk
 from models.engaged import Engaged
-from models.fact_rows import FactColumns, Int64s
-from models.ladder import Floats, Indices
+from models.fact_rows import FactColumns
 from models.purchases import model_for
 from models.rules import Rules
 from models.summaries import Forecast
@@ -25,14 +25,14 @@ class Figures(NamedTuple):
     """
 
     rows: Indices
-    at_ms: Int64s
+    at_ms: Ints
     bought: NDArray[np.bool_]
     age_days: Floats
     p_alive: Floats
     p_active: Floats
     expected_purchases: Floats
     predicted: Floats
-    rolling_minor: Int64s
+    rolling_minor: Ints
     tier_value: Floats
     decline: Floats
     at_risk: Floats
@@ -89,7 +89,7 @@ class Valuation:
         )
         return held
 
-    def forecast(self, rows: Indices, at_ms: Floats | Int64s) -> Forecast:
+    def forecast(self, rows: Indices, at_ms: Floats | Ints) -> Forecast:
         """(k,) forecasts of rows at instants not before their last purchases."""
         facts = self.facts
         age = (at_ms - facts.first_ms[rows]) / MS_PER_DAY
@@ -97,13 +97,13 @@ class Valuation:
             self._at_age(facts.frequency[rows], facts.recency_days[rows], age), rows, at_ms
         )
 
-    def predicted(self, rows: Indices, at_ms: Floats | Int64s) -> Floats:
+    def predicted(self, rows: Indices, at_ms: Floats | Ints) -> Floats:
         """(k,) predicted value of rows with a purchase, minor units; falls strictly in time."""
         value: Floats = self.forecast(rows, at_ms).expected_purchases * self.facts.order_value[rows]
         return value
 
     def p_active(
-        self, rows: Indices | Int64s, at_ms: Floats | Int64s, horizon_days: float | None = None
+        self, rows: Indices | Ints, at_ms: Floats | Ints, horizon_days: float | None = None
     ) -> Floats:
         """(k,) p_active of rows with a purchase, at a third of the cost of a forecast.
 
@@ -122,21 +122,21 @@ class Valuation:
             return chance
         return self._offset.shifted_chance(chance, self._engaged.at(rows, at_ms))
 
-    def predicted_if_bought(self, rows: Indices, at_ms: Int64s) -> Floats:
+    def predicted_if_bought(self, rows: Indices, at_ms: Ints) -> Floats:
         """(k,) `predicted`, of any rows: 0 without a purchase."""
         value: Floats = np.where(self.facts.bought[rows], self.predicted(rows, at_ms), 0.0)
         return value
 
-    def window_starts(self, rows: Indices, at_ms: Int64s) -> Int64s:
+    def window_starts(self, rows: Indices, at_ms: Ints) -> Ints:
         """(k,) the first bucket of each row in the rolling window; its end if there is none."""
         return self.facts.buckets.first_after(rows, self.rules.days.day_array(at_ms) - ROLLING_DAYS)
 
-    def steady(self, rows: Indices, at_ms: Int64s) -> Int64s:
+    def steady(self, rows: Indices, at_ms: Ints) -> Ints:
         """(k,) the part of the tier value that is not predicted, minor units."""
         rolling_minor = self.facts.buckets.sum_from(rows, self.window_starts(rows, at_ms))
         return steady_value(self.rules.policy, rolling_minor, self.facts.historic_minor[rows])
 
-    def figures(self, rows: Indices, at_ms: Int64s) -> Figures:
+    def figures(self, rows: Indices, at_ms: Ints) -> Figures:
         """All figures of rows at instants not before their customers' last events."""
         facts = self.facts
         bought = facts.bought[rows]
@@ -169,9 +169,7 @@ class Valuation:
         assert self._offset is not None, "nobody asks for it otherwise"
         return Engaged.of(self.facts, self.rules.days, self._offset.half_life_days)
 
-    def _shifted(
-        self, forecast: Forecast, rows: Indices | Int64s, at_ms: Floats | Int64s
-    ) -> Forecast:
+    def _shifted(self, forecast: Forecast, rows: Indices | Ints, at_ms: Floats | Ints) -> Forecast:
         """The forecasts with what engagement says."""
         if self._offset is None:
             return forecast

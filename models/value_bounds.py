@@ -11,13 +11,12 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import betainc
 
+from models.arrays import Floats, Indices
 from models.parameters import ModelParams
 from models.purchase_counts import count_bound, purchase_chances
 from models.purchases import forecast_for
-from models.summaries import Floats
 
 _FREQUENCIES = np.array([0, 1, 2, 3, 4, 6, 8, 11, 15, 21, 30, 45, 70, 120, 210, 360, 600.0])
 """Beyond the last one its ratios hold: a little too wide."""
@@ -111,14 +110,14 @@ def value_bounds(params: ModelParams, horizon_days: float) -> ValueBounds:
     return ValueBounds(params, horizon_days)
 
 
-def _place(level: Floats) -> tuple[NDArray[np.intp], Floats]:
+def _place(level: Floats) -> tuple[Indices, Floats]:
     inside = np.clip(level, 1e-4, 1 - 1e-4)
     at = (np.log(inside / (1 - inside)) + _LOGIT_MAX) * ((_LEVELS - 1) / (2 * _LOGIT_MAX))
     cell = np.minimum(at.astype(np.intp), _LEVELS - 2)
     return cell, at - cell
 
 
-def _between(nodes: Floats, at: Floats) -> tuple[NDArray[np.intp], Floats]:
+def _between(nodes: Floats, at: Floats) -> tuple[Indices, Floats]:
     cell = np.clip(np.searchsorted(nodes, at, side="right") - 1, 0, nodes.size - 2)
     part = np.clip((at - nodes[cell]) / (nodes[cell + 1] - nodes[cell]), 0.0, 1.0)
     return cell, part

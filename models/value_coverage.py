@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from models.summaries import Floats
+from models.arrays import Floats
 from models.value_bounds import Interval
 
 

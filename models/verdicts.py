@@ -14,8 +14,9 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from models.arrays import Ints
 from models.batch import Batch, Customer, Rows
-from models.fact_rows import NONE, Int64s
+from models.fact_rows import NONE
 from models.judged_windows import SILENT_WINDOWS_MAX, WINDOW_DAYS, WINDOW_MS, window_ends_ms
 from models.state import NOT_BEGUN, NOTHING
 from models.valuation import Valuation
@@ -52,7 +53,7 @@ class Verdicts:
     squared_error_bp2: int = 0
 
 
-def verdicts_on(chance_bp: Int64s, active: Int64s) -> Verdicts:
+def verdicts_on(chance_bp: Ints, active: Ints) -> Verdicts:
     """The sums over predictions.
 
     Args:
@@ -69,7 +70,7 @@ def verdicts_on(chance_bp: Int64s, active: Int64s) -> Verdicts:
     )
 
 
-def _by_bin(bins: Int64s, amounts: Int64s) -> Counter[int]:
+def _by_bin(bins: Ints, amounts: Ints) -> Counter[int]:
     # Sums of whole numbers stay exact in float64 below 2^53: a batch is far from it.
     sums = np.bincount(bins, weights=amounts, minlength=len(BINS)).astype(np.int64)
     return Counter({number: total for number, total in enumerate(sums.tolist()) if total})
@@ -88,12 +89,12 @@ class _Ended(NamedTuple):
         unknown: nothing is said of what was before the window under way.
     """
 
-    row: Int64s
-    silent: Int64s
-    first_ms: Int64s
-    passed: Int64s
-    earlier: Int64s
-    stored_bp: Int64s
+    row: Ints
+    silent: Ints
+    first_ms: Ints
+    passed: Ints
+    earlier: Ints
+    stored_bp: Ints
     unknown: NDArray[np.bool_]
 
 

@@ -11,16 +11,14 @@ from itertools import chain
 from typing import Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from models.arrays import Indices, Ints
 from models.fact_rows import FactColumns, NetBuckets, Runs
 from models.facts import Facts
-from models.ladder import Indices
 
 WINDOWS_DAYS: Final = (7, 30, 90, 365)
 """Lengths of the windows in whole days, today included: the columns of every result here."""
 
-Int64s = npt.NDArray[np.int64]
 
 _LENGTHS: Final = np.array(WINDOWS_DAYS, dtype=np.int64)
 
@@ -34,13 +32,13 @@ class WindowSums(NamedTuple):
         engagements: engagements.
     """
 
-    orders: Int64s
-    revenue_minor: Int64s
-    engagements: Int64s
+    orders: Ints
+    revenue_minor: Ints
+    engagements: Ints
 
 
 def window_sums(
-    columns: FactColumns, rows: Indices, facts: Sequence[Facts], today: Int64s
+    columns: FactColumns, rows: Indices, facts: Sequence[Facts], today: Ints
 ) -> WindowSums:
     """The windows of customers.
 
@@ -62,20 +60,20 @@ def window_sums(
     )
 
 
-def _sums_of_last(lists: Sequence[list[int]], ends: Int64s, starts: Int64s) -> Int64s:
+def _sums_of_last(lists: Sequence[list[int]], ends: Ints, starts: Ints) -> Ints:
     """(n, 4) sums of as many numbers at the end of (n,) lists as there are from start to end."""
     sizes = np.fromiter(map(len, lists), np.int64, len(lists))
     offsets = np.cumsum(sizes)
     total = int(sizes.sum())
     running = np.zeros(total + 1, np.int64)
     np.cumsum(np.fromiter(chain.from_iterable(lists), np.int64, total), out=running[1:])
-    sums: Int64s = running[offsets][:, None] - running[starts + (offsets - ends)[:, None]]
+    sums: Ints = running[offsets][:, None] - running[starts + (offsets - ends)[:, None]]
     return sums
 
 
 def _engagements_in(
-    columns: FactColumns, rows: Indices, facts: Sequence[Facts], before: Int64s
-) -> Int64s:
+    columns: FactColumns, rows: Indices, facts: Sequence[Facts], before: Ints
+) -> Ints:
     if columns.engagements is not None:
         starts = columns.engagements.first_after(rows[:, None], before)
         return columns.engagements.sum_from(rows[:, None], starts)

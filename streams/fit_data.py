@@ -6,9 +6,9 @@ from datetime import date
 
 import msgspec
 
+from models.arrays import Floats
 from models.days import Days
 from models.histories import Histories, histories, per_customer
-from models.ladder import Floats
 from models.state import UnknownVersion
 from models.stored_histories import stored_histories
 from models.tiers import ROLLING_DAYS

@@ -7,14 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from models.arrays import Ints
 from models.events import ENGAGEMENT_TYPES
 from models.times import MS_PER_DAY
-
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
-
 
 # How often each engagement is, in the order of ENGAGEMENT_TYPES: pages are seen far more often
 # than subscriptions are cancelled. Only the proportions matter, and they are a guess.

@@ -12,10 +12,10 @@ import orjson
 import typer
 from rich.table import Table
 
+from models.arrays import Floats
 from models.evaluation import predict
 from models.fitting import Fit, TooThin, combined, fit_purchases, fit_spend
 from models.histories import Histories
-from models.ladder import Floats
 from models.parameters import ModelParams, log_unit, released
 from streams.cli import stored
 from streams.cli.fit_engagements import document as offset_document

@@ -8,10 +8,10 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from models.arrays import Floats
 from models.engagement_fit import EngagementFit, engaged, fit_engagement
 from models.fitting import Fit, TooThin
 from models.histories import Histories
-from models.summaries import Floats
 from streams.complaint import Complaint
 from streams.engagement_history import EngagementHistory, load_engagements
 from streams.settings import Settings

@@ -12,9 +12,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import betainc
 
+from models.arrays import Floats
 from models.parameters import ModelParams
 from models.purchase_counts import count_bound, purchase_chances
-from models.summaries import Floats
 from models.value_bounds import Interval
 
 _BISECTIONS = 45
