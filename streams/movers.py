@@ -20,7 +20,7 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from streams import topics
+from streams import topic_admin, topics
 from streams.reading import read_to_end
 from streams.settings import Settings
 from streams.stored import Told
@@ -165,7 +165,7 @@ async def read_movers(settings: Settings, by: By, days: int, told: Told) -> Move
         WrongTopics: the topic is missing.
         KafkaAway: Kafka cannot be reached.
     """
-    count = (await topics.existing_partitions(settings, [topics.SCORES]))[topics.SCORES]
+    count = (await topic_admin.existing_partitions(settings, [topics.SCORES]))[topics.SCORES]
     movers = Movers(by, days)
     progressed = lambda done, size: told(topics.SCORES, done, size)  # noqa: E731
     async for records in read_to_end(settings, topics.SCORES, count, progressed):

@@ -11,7 +11,8 @@ from streams import kafka
 from streams.complaint import Complaint
 from streams.reading import read_to_end
 from streams.settings import PREFIX, Settings
-from streams.topics import MODEL_PARAMS, existing_partitions
+from streams.topic_admin import existing_partitions
+from streams.topics import MODEL_PARAMS
 
 
 def read_parameters(file: Path, currency: str) -> ModelParams:

@@ -16,7 +16,7 @@ from models.score import Score
 from models.state import State, UnknownVersion, decode, encode
 from models.times import MS_MAX, MS_PER_S
 from sinks.record import NO_HEADERS, Output, Record
-from streams import kafka, progress, topics
+from streams import kafka, progress, topic_admin, topics
 from streams.complaint import Complaint
 from streams.reading import read_to_end
 from streams.settings import Settings
@@ -100,7 +100,7 @@ async def repair(
 async def _damaged(settings: Settings, place: Place, told: Told) -> tuple[bytes, progress.Progress]:
     """Whose record it is, and how far the partition has come."""
     name = topics.changelog(settings)
-    count = (await topics.existing_partitions(settings, [name]))[name]
+    count = (await topic_admin.existing_partitions(settings, [name]))[name]
     where = f"{name}, partition {place.partition}, offset {place.offset}"
     if not 0 <= place.partition < count:
         raise NothingToRepair(f"{name} has partitions 0 to {count - 1}: see what the worker named.")

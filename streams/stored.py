@@ -10,7 +10,7 @@ from models.policy import Policy
 from models.rules import rules_of
 from models.state import State
 from models.step import step
-from streams import progress, topics
+from streams import progress, topic_admin, topics
 from streams.complaint import Complaint
 from streams.intake import in_order
 from streams.placement import partition_of
@@ -74,7 +74,7 @@ async def read_states(
         KafkaAway: Kafka cannot be reached.
     """
     name = topics.changelog(settings)
-    count = (await topics.existing_partitions(settings, [name]))[name]
+    count = (await topic_admin.existing_partitions(settings, [name]))[name]
     numbers = range(count) if customer is None else [partition_of(customer, count)]
     found = StoredStates()
     states = found.states
@@ -127,7 +127,7 @@ async def recall(
         WrongTopics: the input topics are missing.
         KafkaAway: Kafka cannot be reached.
     """
-    counts = await topics.existing_partitions(settings, topics.INPUTS)
+    counts = await topic_admin.existing_partitions(settings, topics.INPUTS)
     found: dict[str, list[Any]] = {}
     ends = before or {}
     for topic in topics.INPUTS:

@@ -15,7 +15,7 @@ from models.state import UnknownVersion
 from sinks.metrics import Metrics
 from sinks.redis import RedisScores
 from sinks.sink import Unavailable, Unusable
-from streams import clock, kafka, kafka_watch, topics
+from streams import clock, kafka, kafka_watch, topic_admin, topics
 from streams.app import create_app, create_metrics
 from streams.complaint import Complaint
 from streams.http import StatusServer
@@ -78,7 +78,9 @@ async def run(
             policy.params.version,
         )
         wait_for = Waiting(readiness, stop)
-        if not embedded and not await wait_for(kafka_watch.NAME, lambda: topics.verify(settings)):
+        if not embedded and not await wait_for(
+            kafka_watch.NAME, lambda: topic_admin.verify(settings)
+        ):
             return
         if not await wait_for(redis.name, redis.open):
             return

@@ -12,7 +12,7 @@ import typer
 from rich.text import Text
 
 from models.reasons import Reason
-from streams import kafka, topics
+from streams import kafka, topic_admin, topics
 from streams.cli.output import AsJson, console, print_json, progress, side_console
 from streams.complaint import Complaint
 from streams.replay import DeadLetter, repaired, replay, waiting
@@ -131,7 +131,7 @@ def _chosen(
 
 
 async def _waiting(settings: Settings) -> list[DeadLetter]:
-    partitions = await topics.existing_partitions(settings, [topics.DEAD_LETTERS])
+    partitions = await topic_admin.existing_partitions(settings, [topics.DEAD_LETTERS])
     with progress(1.0) as bar:
         task = bar.add_task(f"reading {topics.DEAD_LETTERS}", total=None, note="")
         return await waiting(
@@ -148,7 +148,7 @@ async def _replay(
         whole, truncated = _parted(choose(await _waiting(settings)))
         return {"replayed": len(whole), "truncated": len(truncated)}
     names = (*topics.INPUTS, topics.DEAD_LETTERS)
-    partitions = await topics.existing_partitions(settings, names)
+    partitions = await topic_admin.existing_partitions(settings, names)
     # Started before the letters are read: another replay that still runs is fenced by it, so that
     # it cannot write down more than is read here.
     identity = f"{settings.group}-dead-letter-replay"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from streams import kafka, topics
+from streams import kafka, topic_admin, topics
 from streams.cli.output import print_json, progress, side_console
 from streams.event_lines import Router, Tally
 from streams.publisher import Publisher
@@ -49,7 +49,7 @@ def send(settings: Settings, router: Router, source: Source, rate: float | None)
 
 
 async def _send(settings: Settings, router: Router, source: Source, rate: float | None) -> None:
-    partitions = await topics.existing_partitions(settings, topics.INPUTS)
+    partitions = await topic_admin.existing_partitions(settings, topics.INPUTS)
     size = _CHUNK_LINES if rate is None else max(1, round(rate / _PACED_PER_SECOND))
     async with kafka.producer(settings) as producer:
         publisher = Publisher(producer, partitions)

@@ -5,7 +5,7 @@ import asyncio
 import typer
 from rich.table import Table
 
-from streams import kafka, topics
+from streams import kafka, topic_admin, topics
 from streams.cli.output import AsJson, console, print_json
 from streams.settings import Settings
 
@@ -19,7 +19,7 @@ def apply(json: AsJson = False) -> None:
     The number of partitions is never changed: it would part customers from their states.
     """
     settings = Settings.load()
-    created, repaired = asyncio.run(topics.apply(settings))
+    created, repaired = asyncio.run(topic_admin.apply(settings))
     if json:
         print_json({"created": created, "repaired": repaired})
         return
@@ -58,12 +58,12 @@ def check(json: AsJson = False) -> None:
             _table(settings, {topic.name: "right" for topic in topics.every_topic(settings)})
         )
     if found:
-        raise topics.WrongTopics(topics.sentences(found))
+        raise topic_admin.WrongTopics(topic_admin.sentences(found))
 
 
-async def _differences(settings: Settings) -> list[topics.Difference]:
+async def _differences(settings: Settings) -> list[topic_admin.Difference]:
     async with kafka.admin(settings) as client:
-        return await topics.differences(settings, client)
+        return await topic_admin.differences(settings, client)
 
 
 def _table(settings: Settings, states: dict[str, str]) -> Table:

@@ -10,7 +10,7 @@ import pytest
 from aiokafka.errors import KafkaError
 
 from models.reasons import Refusal
-from streams import kafka, topics
+from streams import kafka, topic_admin, topics
 from streams.complaint import Complaint
 from streams.dead_letters import dead_letter
 from streams.reading import read_to_end
@@ -67,7 +67,7 @@ class TestOnKafka:
 
     @pytest.fixture
     async def settings(self, named_settings):
-        await topics.apply(named_settings)
+        await topic_admin.apply(named_settings)
         return named_settings
 
     @pytest.fixture

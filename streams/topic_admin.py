@@ -1,0 +1,230 @@
+"""Topics in Kafka: verifying that they are as `streams.topics` wants them, and making them so."""
+
+import asyncio
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import TopicAlreadyExistsError, for_code
+
+from streams import kafka
+from streams.complaint import Complaint
+from streams.settings import PREFIX, Settings
+from streams.topics import Topic, every_topic
+
+_APPLY: Final = "run `clv topics apply`"
+
+_DYNAMIC_TOPIC_CONFIG: Final = 1
+_CREATED_WITHIN_SECONDS: Final = 30.0
+_POLL_SECONDS: Final = 0.05
+
+
+class WrongTopics(Complaint):
+    """Topics are missing, or not as they must be; each line says which, and what to do."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing about one topic that is not as it has to be.
+
+    Attributes:
+        topic: its name.
+        problem: what is wrong, of several topics.
+        remedy: what to do.
+    """
+
+    topic: str
+    problem: str
+    remedy: str
+
+
+def sentences(differences: Iterable[Difference]) -> str:
+    """Say what is wrong: one line for each problem, with all the topics that have it."""
+    names: dict[tuple[str, str], list[str]] = {}
+    for found in differences:
+        names.setdefault((found.problem, found.remedy), []).append(found.topic)
+    return "\n".join(
+        f"Topics {problem} ({', '.join(topics)}): {remedy}."
+        for (problem, remedy), topics in names.items()
+    )
+
+
+async def differences(settings: Settings, client: AIOKafkaAdminClient) -> list[Difference]:
+    """Compare Kafka's topics with what they have to be.
+
+    Args:
+        settings: what they have to be.
+        client: a started admin client.
+
+    Returns:
+        What is wrong; empty when all is right.
+    """
+    partitions = await _partitions(client)
+    wanted = every_topic(settings)
+    found = [
+        Difference(topic.name, "are missing", _APPLY)
+        for topic in wanted
+        if topic.name not in partitions
+    ]
+    found += _wrong_counts(wanted, partitions)
+    found += await _wrong_settings(client, [t for t in wanted if t.name in partitions])
+    return found
+
+
+async def verify(settings: Settings) -> None:
+    """Hold that all topics are there as they have to be.
+
+    Args:
+        settings: what they have to be.
+
+    Raises:
+        WrongTopics: with one sentence for each thing that is wrong.
+        KafkaAway: Kafka cannot be reached.
+    """
+    async with kafka.admin(settings) as client:
+        wrong = await differences(settings, client)
+    if wrong:
+        raise WrongTopics(sentences(wrong))
+
+
+async def existing_partitions(settings: Settings, names: Iterable[str]) -> dict[str, int]:
+    """How many partitions topics have, whatever the settings say.
+
+    Raises:
+        WrongTopics: one is missing.
+        KafkaAway: Kafka cannot be reached.
+    """
+    async with kafka.admin(settings) as client:
+        partitions = await _partitions(client)
+    missing = [Difference(name, "are missing", _APPLY) for name in names if name not in partitions]
+    if missing:
+        raise WrongTopics(sentences(missing))
+    return {name: partitions[name] for name in names}
+
+
+async def apply(settings: Settings) -> tuple[list[str], list[str]]:
+    """Create the topics that are missing, and repair the settings of the others.
+
+    A wrong number of partitions is not repaired: it would part customers from their states.
+
+    Returns:
+        Names of the topics that were created, and of those whose settings were repaired.
+
+    Raises:
+        WrongTopics: one has a wrong number of partitions, or Kafka refused one.
+        KafkaAway: Kafka cannot be reached.
+    """
+    async with kafka.admin(settings) as client:
+        partitions = await _partitions(client)
+        topics = every_topic(settings)
+        wrong_counts = _wrong_counts(topics, partitions)
+        if wrong_counts:
+            raise WrongTopics(sentences(wrong_counts))
+        missing = [topic for topic in topics if topic.name not in partitions]
+        await _create(settings, client, missing)
+        existing = [topic for topic in topics if topic.name in partitions]
+        wrong = await _wrong_settings(client, existing)
+        to_repair = {difference.topic for difference in wrong}
+        for topic in existing:
+            if topic.name in to_repair:
+                await _repair(client, topic)
+    return [topic.name for topic in missing], sorted(to_repair)
+
+
+def _wrong_counts(topics: Iterable[Topic], partitions: Mapping[str, int]) -> list[Difference]:
+    lost = "delete them, with their records, and run `clv topics apply`"
+    wrong = []
+    for topic in topics:
+        count = partitions.get(topic.name, topic.partitions)
+        if count != topic.partitions:
+            remedy = lost if topic.partitions == 1 else f"set {PREFIX}PARTITIONS={count}, or {lost}"
+            problem = f"have {count} partitions and must have {topic.partitions}"
+            wrong.append(Difference(topic.name, problem, remedy))
+    return wrong
+
+
+async def _partitions(client: AIOKafkaAdminClient) -> dict[str, int]:
+    # Of all topics: asking for one by name makes brokers create it where they may.
+    return {topic["topic"]: len(topic["partitions"]) for topic in await client.describe_topics()}
+
+
+async def _configs(client: AIOKafkaAdminClient, names: list[str]) -> dict[str, dict[str, Any]]:
+    """Each topic's settings by name, as (value, whether it was set on the topic itself)."""
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
+    configs: dict[str, dict[str, Any]] = {}
+    for response in await client.describe_configs(resources) if resources else []:
+        for code, message, _, name, entries in response.resources:
+            if code:
+                raise WrongTopics(f"Kafka does not tell the settings of {name}: {message}.")
+            configs[name] = {entry[0]: entry for entry in entries}
+    return configs
+
+
+async def _wrong_settings(client: AIOKafkaAdminClient, topics: list[Topic]) -> list[Difference]:
+    configs = await _configs(client, [topic.name for topic in topics])
+    return [
+        Difference(
+            topic.name,
+            f"have {setting}={entry[1]} and must have {value}",
+            _APPLY,
+        )
+        for topic in topics
+        for setting, value in topic.required.items()
+        if not _serves(setting, (entry := configs[topic.name][setting])[1], value)
+    ]
+
+
+def _serves(setting: str, has: str, must: str) -> bool:
+    if setting == "max.message.bytes":
+        return int(has) >= int(must)
+    return has == must
+
+
+async def _repair(client: AIOKafkaAdminClient, topic: Topic) -> None:
+    # The request replaces all of a topic's own settings: those that others made must go along.
+    configs = await _configs(client, [topic.name])
+    has = configs[topic.name]
+    own = {name: entry[1] for name, entry in has.items() if entry[3] == _DYNAMIC_TOPIC_CONFIG}
+    wrong = {
+        name: value
+        for name, value in topic.required.items()
+        if not _serves(name, has[name][1], value)
+    }
+    resource = ConfigResource(ConfigResourceType.TOPIC, topic.name, {**own, **wrong})
+    for response in await client.alter_configs([resource]):
+        for code, message, *_ in response.resources:
+            if code:
+                raise WrongTopics(f"Kafka refused the settings of {topic.name}: {message}.")
+
+
+async def _create(settings: Settings, client: AIOKafkaAdminClient, topics: list[Topic]) -> None:
+    if not topics:
+        return
+    response = await client.create_topics(
+        [
+            NewTopic(
+                topic.name,
+                topic.partitions,
+                settings.replication_factor,
+                topic_configs={**topic.initial, **topic.required},
+            )
+            for topic in topics
+        ]
+    )
+    refused = [
+        f"Kafka refused to create {name}: {(message or for_code(code).__name__).rstrip('.')}."
+        for name, code, message, *_ in response.topic_errors
+        if code and for_code(code) is not TopicAlreadyExistsError
+    ]
+    if refused:
+        raise WrongTopics("\n".join(refused))
+    # A broker knows a new topic a moment later than the controller that made it.
+    names = {topic.name for topic in topics}
+    deadline = time.monotonic() + _CREATED_WITHIN_SECONDS
+    while not names <= (await _partitions(client)).keys():
+        if time.monotonic() > deadline:
+            raise WrongTopics(f"Kafka does not show the new topics ({', '.join(sorted(names))}).")
+        await asyncio.sleep(_POLL_SECONDS)
