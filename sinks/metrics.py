@@ -19,6 +19,8 @@ from prometheus_client.registry import Collector
 from models.verdicts import Verdicts
 from sinks import metric_definitions as define
 from sinks.change_metrics import ChangeMetrics, Crossing
+from sinks.population_metrics import PopulationMetrics
+from sinks.recovery_metrics import RecoveryMetrics
 from sinks.series import (
     Counter,
     Gauge,
@@ -64,7 +66,6 @@ class Metrics(Collector):
         self._lock = Lock()
         self._series: list[Series] = []
         self._by_partition: list[PartitionGauge] = []
-        self._recovery_started_s: float | None = None
         self._tick_made_s: dict[int, float] = {}
         self._earliest_s: dict[int, float] = {}
         self._create_input()
@@ -128,15 +129,14 @@ class Metrics(Collector):
             at_risk_minor: change of value at risk, minor units.
         """
         with self._lock:
-            for tier, delta in customers.items():
-                self._customers.add(partition, (tier,), delta)
-            for tier, delta in historic_minor.items():
-                self._value.add(partition, (tier, "historic"), delta)
-            for tier, delta in predicted_minor.items():
-                self._value.add(partition, (tier, "predicted"), delta)
-            for level, delta in levels.items():
-                self._at_risk.add(partition, (level,), delta)
-            self._value_at_risk.add(partition, (), at_risk_minor)
+            self._population.add(
+                partition,
+                customers=customers,
+                historic_minor=historic_minor,
+                predicted_minor=predicted_minor,
+                levels=levels,
+                at_risk_minor=at_risk_minor,
+            )
 
     def tier_changes(self, changes: Iterable[Crossing], published_ms: int | None = None) -> None:
         """Count published tier changes and how late those that silence caused are.
@@ -251,26 +251,17 @@ class Metrics(Collector):
                 gauge.drop(partition)
             self._tick_made_s.pop(partition, None)
             self._earliest_s.pop(partition, None)
-            self._end_recovery_if_done()
+            self._recovery.end_if_done(self._clock())
 
     def recovery_started(self) -> None:
         """Start the clock of a recovery; one that is under way goes on."""
         with self._lock:
-            if self._recovery_started_s is None:
-                self._recovery_started_s = self._clock()
+            self._recovery.started(self._clock())
 
     def recovery_progress(self, partition: int, remaining: int, applied: int) -> None:
         """Report changelog records left in a partition, and those applied since the last call."""
         with self._lock:
-            self._recovering.set(partition, (), remaining)
-            self._recovered.add((), applied)
-            self._end_recovery_if_done()
-
-    def _end_recovery_if_done(self) -> None:
-        """Stop the clock of a recovery when no partition has anything left."""
-        if self._recovery_started_s is not None and not self._recovering.total():
-            self._recovery.set((), max(0.0, self._clock() - self._recovery_started_s))
-            self._recovery_started_s = None
+            self._recovery.progress(partition, remaining, applied, self._clock())
 
     def model(self, partition: int, model: str, version: str) -> None:
         """Name the model and parameters that a partition uses from now on."""
@@ -294,8 +285,7 @@ class Metrics(Collector):
         """All metrics at this instant, for the registry."""
         with self._lock:
             now_s = self._clock()
-            if self._recovery_started_s is not None:
-                self._recovery.set((), max(0.0, now_s - self._recovery_started_s))
+            self._recovery.measure(now_s)
             families = [series.family() for series in self._series]
             families += [self._tick_age(now_s), self._score_age(now_s)]
         yield from families
@@ -320,6 +310,10 @@ class Metrics(Collector):
             self._by_partition.append(series)
         return series
 
+    def _keep_all(self, together: Iterable[Series]) -> None:
+        for series in together:
+            self._keep(series)
+
     def _create_input(self) -> None:
         topics = [(topic,) for topic in INPUT_TOPICS]
         self._events = self._keep(Counter(define.EVENTS, product(INPUT_TOPICS, define.OUTCOMES)))
@@ -335,20 +329,15 @@ class Metrics(Collector):
         for topic in define.HOLDING_TOPICS:
             self._clock_held.set((topic,), 0)
         self._rebalances = self._keep(Counter(define.REBALANCES, [()]))
-        self._recovering = self._keep(PartitionGauge(define.RECOVERING, [()]))
-        self._recovered = self._keep(Counter(define.RECOVERED, [()]))
-        self._recovery = self._keep(Gauge(define.RECOVERY_SECONDS))
+        self._recovery = RecoveryMetrics()
+        self._keep_all(self._recovery.series)
 
     def _create_population(self, tiers: Sequence[str], levels: Sequence[str]) -> None:
-        self._customers = self._keep(PartitionGauge(define.CUSTOMERS, product(tiers)))
-        self._at_risk = self._keep(PartitionGauge(define.CUSTOMERS_AT_RISK, product(levels)))
-        self._value = self._keep(
-            PartitionGauge(define.VALUE, product(tiers, ("historic", "predicted")))
-        )
-        self._value_at_risk = self._keep(PartitionGauge(define.VALUE_AT_RISK, [()]))
+        self._population = PopulationMetrics(tiers, levels)
         self._changes = ChangeMetrics(tiers, levels)
         self._verdicts = VerdictCounters()
-        self._series += [*self._changes.series, *self._verdicts.series]
+        for together in (self._population, self._changes, self._verdicts):
+            self._keep_all(together.series)
         self._deadlines = self._keep(PartitionGauge(define.DEADLINES, [()]))
         self._state_bytes = self._keep(PartitionGauge(define.STATE_BYTES, [()]))
 
