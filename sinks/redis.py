@@ -1,23 +1,18 @@
 """Scores, ranks and marks in Redis: what look-ups read.
 
-Keys, all with the prefix (`CLV_REDIS_PREFIX`):
+The keys are in `sinks.redis_keys`.
 
-    score:<customer_id>  string      the score, the JSON of `clv.scores`
-    rank:total           sorted set  customer ids by total_clv_minor
-    rank:risk            sorted set  customer ids by value_at_risk_minor
-    mark:<partition>     string      the changelog offset that the partition's scores reflect
-
-A batch is written in transactions of at most `CUSTOMERS_MAX` customers, for Redis serves nobody
-else meanwhile; `sinks.redis_mark` says why readers still never see an older score after a newer
-one, and nothing stays missing. A transaction is WATCH and MULTI rather than a script: Redis copies
-each argument of a script twice, which costs it as much again as the writing.
+A batch is written in transactions of at most `CUSTOMERS_MAX` customers (`sinks.redis_portions`),
+for Redis serves nobody else meanwhile; `sinks.redis_mark` says why readers still never see an older
+score after a newer one, and nothing stays missing. A transaction is WATCH and MULTI rather than a
+script: Redis copies each argument of a script twice, which costs it as much again as the writing.
 """
 
 import itertools
 import logging
 import secrets
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
-from typing import Final, NamedTuple, cast
+from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from typing import Final, cast
 
 from redis.asyncio import ConnectionPool, Redis
 from redis.asyncio.retry import Retry
@@ -26,15 +21,14 @@ from redis.exceptions import RedisError
 
 from sinks import redis_closing  # noqa: F401  before the first connection
 from sinks.redis_errors import address, explain, tls_hint
+from sinks.redis_keys import RedisKeys
 from sinks.redis_link import IncompleteTransaction, Link, link, pack
 from sinks.redis_many import packed_mset, packed_zadd
 from sinks.redis_mark import Attempt, Mark, UnreadableMark
+from sinks.redis_portions import NOTHING, Scored, next_portion, portions
 from sinks.sink import Answer, Committed, Unavailable, Unusable
 
 log = logging.getLogger(__name__)
-
-CUSTOMERS_MAX: Final = 500
-"""Of one transaction: about 2.5 ms of Redis' time."""
 
 TIMEOUT_S: Final = 5.0
 CONFLICTS_MAX: Final = 10
@@ -59,18 +53,6 @@ class MarkAhead(Unusable):
         self.partition = partition
         self.stored = stored
         self.mark = mark
-
-
-class Scored(NamedTuple):
-    """Scores of some customers, each customer once.
-
-    Attributes:
-        scores: (customer, score JSON).
-        ranks: (customer, total_clv_minor, value_at_risk_minor), in the same order.
-    """
-
-    scores: Sequence[tuple[bytes, bytes]]
-    ranks: Sequence[tuple[bytes, int, int]]
 
 
 class RedisScores:
@@ -98,9 +80,7 @@ class RedisScores:
         self.where = address(url)
         self.warning: str | None = None
         self._prefix = prefix
-        self._score = f"{prefix}score:".encode()
-        self._total = f"{prefix}rank:total".encode()
-        self._risk = f"{prefix}rank:risk".encode()
+        self._keys = RedisKeys(prefix)
         self._instance = secrets.token_hex(6)
         self._calls = itertools.count()
         self._pool: ConnectionPool = ConnectionPool.from_url(
@@ -121,7 +101,7 @@ class RedisScores:
         """
         try:
             memory = await self._client.info("memory")
-            for key in (self._total, self._risk):
+            for key in (self._keys.total, self._keys.risk):
                 await self._client.zcard(key)
         except (RedisError, OSError) as error:
             found, hint = explain(error, self.where), tls_hint(error, self._url)
@@ -181,7 +161,7 @@ class RedisScores:
         return (await self._stored(partition)).done
 
     async def _stored(self, partition: int) -> Mark:
-        key = self._mark(partition)
+        key = self._keys.mark(partition)
         try:
             return self._parse(key, cast(bytes | None, await self._client.get(key)))
         except (RedisError, OSError) as error:
@@ -198,7 +178,7 @@ class RedisScores:
             return Answer.WRITTEN
         attempt = Attempt(self._writer(), batch.prior_mark, batch.mark)
         scored = Scored(step.scores, step.ranks)
-        return await self._write(batch.partition, attempt, _pieces([scored]))
+        return await self._write(batch.partition, attempt, portions([scored]))
 
     async def refill(
         self,
@@ -225,29 +205,27 @@ class RedisScores:
             Unavailable: begin again, with all chunks.
             Unusable: see `sinks.sink`.
         """
-        return await self._write(partition, Attempt(self._writer(), prior, mark), _pieces(chunks))
+        return await self._write(partition, Attempt(self._writer(), prior, mark), portions(chunks))
 
-    async def _write(
-        self, partition: int, attempt: Attempt, pieces: AsyncIterator[Scored]
-    ) -> Answer:
-        key = self._mark(partition)
+    async def _write(self, partition: int, attempt: Attempt, left: AsyncIterator[Scored]) -> Answer:
+        key = self._keys.mark(partition)
         position = conflicts = 0
         async with link(self._pool, self.where) as redis:
             stored = self._parse(key, await redis.watch(key))
-            piece, following = await _next(pieces) or _NOTHING, await _next(pieces)
-            commands = self._commands(piece)
+            portion, following = await next_portion(left) or NOTHING, await next_portion(left)
+            commands = self._commands(portion)
             while True:
                 answer = attempt.judge(stored, position)
                 if answer is not Answer.WRITTEN:
                     return answer
-                end, last = position + len(piece.scores), following is None
+                end, last = position + len(portion.scores), following is None
                 mark = attempt.after(stored, end, last=last)
                 written, seen = await self._commit(redis, key, mark, commands, again=not last)
                 if written and following is None:
                     return Answer.WRITTEN
                 if written and following is not None:
-                    position, piece, following = end, following, await _next(pieces)
-                    commands = self._commands(piece)
+                    position, portion, following = end, following, await next_portion(left)
+                    commands = self._commands(portion)
                 else:
                     conflicts += 1
                     if conflicts > CONFLICTS_MAX:
@@ -269,20 +247,17 @@ class RedisScores:
             await redis.commit([pack((b"DEL", key))])
             raise
 
-    def _commands(self, piece: Scored) -> list[bytes]:
+    def _commands(self, portion: Scored) -> list[bytes]:
         """What writes these scores: three commands, however many customers."""
-        scores, ranks = piece
+        scores, ranks = portion
         if not scores:
             return []
         assert len(scores) == len(ranks), "each score has its ranks"
         return [
-            packed_mset(self._score, scores),
-            packed_zadd(self._total, [(customer, total) for customer, total, _ in ranks]),
-            packed_zadd(self._risk, [(customer, at_risk) for customer, _, at_risk in ranks]),
+            packed_mset(self._keys.score, scores),
+            packed_zadd(self._keys.total, [(customer, total) for customer, total, _ in ranks]),
+            packed_zadd(self._keys.risk, [(customer, at_risk) for customer, _, at_risk in ranks]),
         ]
-
-    def _mark(self, partition: int) -> bytes:
-        return f"{self._prefix}mark:{partition}".encode()
 
     def _parse(self, key: bytes, stored: bytes | None) -> Mark:
         try:
@@ -295,30 +270,3 @@ class RedisScores:
 
     def _writer(self) -> str:
         return f"{self._instance}-{next(self._calls)}"
-
-
-_NOTHING: Final = Scored((), ())
-
-
-async def _pieces(chunks: Iterable[Scored] | AsyncIterable[Scored]) -> AsyncIterator[Scored]:
-    """Cut chunks into what one transaction takes."""
-    if isinstance(chunks, Iterable):
-        for chunk in chunks:
-            for piece in _cut(chunk):
-                yield piece
-    else:
-        async for chunk in chunks:
-            for piece in _cut(chunk):
-                yield piece
-
-
-async def _next(pieces: AsyncIterator[Scored]) -> Scored | None:
-    async for piece in pieces:
-        return piece
-    return None
-
-
-def _cut(chunk: Scored) -> Iterable[Scored]:
-    for at in range(0, len(chunk.scores), CUSTOMERS_MAX):
-        end = at + CUSTOMERS_MAX
-        yield Scored(chunk.scores[at:end], chunk.ranks[at:end])

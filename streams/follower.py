@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable, Collection, Iterable
 from typing import Final, Protocol, TypeVar
 
 from sinks.metrics import Metrics
-from sinks.redis import MarkAhead, RedisScores, Scored
+from sinks.redis import MarkAhead, RedisScores
+from sinks.redis_portions import Scored
 from sinks.sink import Answer, Committed, Unavailable
 from streams.readiness import Readiness
 

@@ -9,13 +9,13 @@ import redis
 
 from models.score import Score
 from sinks.redis_errors import explain, tls_hint
+from sinks.redis_keys import RedisKeys
 from sinks.sink import Unusable
 from streams.complaint import Complaint
 from streams.settings import PREFIX, Settings
 
 _PORTION: Final = 1_000
 TIMEOUT_S: Final = 10.0
-RANKINGS: Final = {"total": "rank:total", "risk": "rank:risk"}
 
 
 class RedisAway(Complaint):
@@ -40,7 +40,7 @@ class Lookups:
     def __init__(self, settings: Settings) -> None:
         self._url = settings.redis_url
         self._address = settings.redis_address
-        self._prefix = settings.redis_prefix
+        self._keys = RedisKeys(settings.redis_prefix)
         self._redis = redis.Redis.from_url(
             settings.redis_url.get_secret_value(),
             socket_timeout=TIMEOUT_S,
@@ -55,7 +55,7 @@ class Lookups:
             RedisAway: it could not be asked.
         """
         with self._reaching():
-            found: Any = self._redis.get(self._score_key(customer_id.encode()))
+            found: Any = self._redis.get(self._keys.score + customer_id.encode())
         return bytes(found) if found is not None else None
 
     def score(self, customer_id: str) -> Score | None:
@@ -71,7 +71,7 @@ class Lookups:
         """The first customers of a ranking, those with a value of 0 or less left out.
 
         Args:
-            by: one of `RANKINGS`.
+            by: `total` or `risk`.
             count: how many at most.
 
         Raises:
@@ -79,7 +79,7 @@ class Lookups:
         """
         with self._reaching():
             ranked: Any = self._redis.zrange(
-                self._prefix + RANKINGS[by],
+                self._keys.rankings[by],
                 "+inf",
                 "(0",
                 desc=True,
@@ -89,7 +89,7 @@ class Lookups:
                 withscores=True,
             )
             found: Any = (
-                self._redis.mget([self._score_key(customer) for customer, _ in ranked])
+                self._redis.mget([self._keys.score + customer for customer, _ in ranked])
                 if ranked
                 else []
             )
@@ -105,9 +105,9 @@ class Lookups:
             RedisAway: it could not be asked.
         """
         with self._reaching():
-            ranked: Any = self._redis.zrange(self._prefix + RANKINGS["total"], 0, -1, desc=True)
+            ranked: Any = self._redis.zrange(self._keys.total, 0, -1, desc=True)
             for at in range(0, len(ranked), _PORTION):
-                keys = [self._score_key(customer) for customer in ranked[at : at + _PORTION]]
+                keys = [self._keys.score + customer for customer in ranked[at : at + _PORTION]]
                 found: Any = self._redis.mget(keys)
                 yield from (self._decode(json) for json in found if json is not None)
 
@@ -118,11 +118,8 @@ class Lookups:
             RedisAway: it could not be asked.
         """
         with self._reaching():
-            found: Any = self._redis.zcard(self._prefix + RANKINGS["total"])
+            found: Any = self._redis.zcard(self._keys.total)
         return int(found)
-
-    def _score_key(self, customer: bytes) -> bytes:
-        return self._prefix.encode() + b"score:" + customer
 
     @contextmanager
     def _reaching(self) -> Iterator[None]:

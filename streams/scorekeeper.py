@@ -19,7 +19,8 @@ from models.state import State, decode, decode_summary, encode
 from models.step import Step, Work
 from sinks.metrics import Metrics
 from sinks.record import Output
-from sinks.redis import RedisScores, Scored
+from sinks.redis import RedisScores
+from sinks.redis_portions import Scored
 from sinks.sink import Committed
 from sinks.topics import OutputTopics
 from streams import progress

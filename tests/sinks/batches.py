@@ -7,7 +7,7 @@ import orjson
 from models.events import Event, Kind
 from models.policy import Policy
 from models.step import Step, step
-from sinks.redis import Scored
+from sinks.redis_portions import Scored
 from sinks.sink import Committed
 
 NOON_MS = 1_772_366_400_000  # 2026-03-01T12:00:00Z

@@ -14,9 +14,10 @@ import redis
 
 from models.policy import Policy
 from models.rescore import rescore
-from sinks import redis as module
-from sinks.redis import MarkAhead, RedisScores, Scored
+from sinks import redis_portions
+from sinks.redis import MarkAhead, RedisScores
 from sinks.redis_link import Link
+from sinks.redis_portions import Scored
 from sinks.sink import Answer, Unavailable, Unusable
 from streams.embedded.child import ServerFailedError, free_port
 from tests.servers.redis import Redis
@@ -53,7 +54,7 @@ async def other(redis_url: str) -> AsyncIterator[RedisScores]:
 @pytest.fixture
 def small_transactions(monkeypatch: pytest.MonkeyPatch) -> None:
     """Batches of a few customers take several transactions."""
-    monkeypatch.setattr(module, "CUSTOMERS_MAX", 2)
+    monkeypatch.setattr(redis_portions, "CUSTOMERS_MAX", 2)
 
 
 def revisions(database: Database) -> dict[str, int]:

@@ -11,7 +11,8 @@ import redis
 from models.policy import Policy
 from models.rescore import rescore
 from sinks.metrics import Metrics
-from sinks.redis import MarkAhead, RedisScores, Scored
+from sinks.redis import MarkAhead, RedisScores
+from sinks.redis_portions import Scored
 from sinks.sink import Unavailable, Unusable
 from streams import follower as module
 from streams.follower import Follower
