@@ -18,7 +18,7 @@ from models import day_list
 from models.event_ids import id_hash, remember, remembers
 from models.events import Event, Kind
 from models.reasons import BadEvent, Reason
-from models.summary import Summary
+from models.state_head import Summary
 
 BUCKET_DAYS: Final = 366
 """Days for which amounts are kept, today included: the 365-day window and a day to spare."""

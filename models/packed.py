@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from models.facts import Facts
-from models.summary import Summary
+from models.state_head import Summary
 
 PACKED: Final = 64
 """Added to the version of a packed state; so versions end at 63."""

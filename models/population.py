@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from models.summary import Summary
+from models.state_head import Summary
 
 
 @dataclass

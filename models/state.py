@@ -19,7 +19,7 @@ from models.facts import BUCKET_DAYS, TOTAL_MINOR_MAX, Facts, Outcome
 from models.facts_digest import facts_digest
 from models.older_states import version_1
 from models.packed import PACKED, is_long, pack, unpack
-from models.summary import Summary
+from models.state_head import Summary
 
 __all__ = [
     "BUCKET_DAYS",
