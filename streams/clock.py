@@ -10,7 +10,7 @@ from aiokafka.structs import TopicPartition
 from models.releases import Released, Releases
 from sinks.metrics import Metrics
 from streams import kafka, ticks
-from streams.publishers import PublisherWatch
+from streams.publisher_silence import PublisherWatch
 from streams.scorekeeper import keepers
 from streams.settings import Settings
 from streams.topics import CLOCK, INPUTS

@@ -2,7 +2,7 @@
 
 import pytest
 
-from streams.publishers import PERIODS, PublisherWatch, is_dead
+from streams.publisher_silence import PERIODS, PublisherWatch, is_dead
 from streams.settings import Settings
 from streams.topics import ENGAGEMENTS, PURCHASES
 
