@@ -7,8 +7,8 @@ from typing import BinaryIO, Final
 
 import orjson
 
+from streams.csv_rows import BadRow, Row, read_rows
 from streams.event_lines import BadLine, Tally
-from streams.transactions import BadRow, Row, read_rows
 
 _DIGEST_BYTES: Final = 10
 """Within one customer no two rows will meet in 80 bits by chance."""

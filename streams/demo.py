@@ -11,12 +11,12 @@ from aiokafka.structs import TopicPartition
 
 from models.times import MS_PER_DAY
 from streams import kafka
+from streams.csv_rows import Row, read_rows
 from streams.datasets import CURRENCY, open_dataset
 from streams.reading import read_to_end
 from streams.scorekeeper import keepers
 from streams.settings import Settings
 from streams.topics import CHURN_RISK, INPUTS, PURCHASES, TIER_CHANGES
-from streams.transactions import Row, read_rows
 from streams.transport.app import LaneApp
 
 PLAY_S: Final = 8.0

@@ -16,8 +16,8 @@ from models.days import Days
 from models.engagement_fit import EngagementDays
 from models.events import BadEvent, Decoder
 from streams.complaint import Complaint
+from streams.csv_rows import BadRow, EngagementRow, read_engagements
 from streams.settings import Settings
-from streams.transactions import BadRow, Engaged, read_engagements
 
 _NAMED_MAX: Final = 5
 _NO_ENGAGEMENT: Final = frozenset({"purchase", "refund"})
@@ -71,7 +71,7 @@ def load_engagements(file: Path, index: Mapping[str, int], settings: Settings) -
     return history
 
 
-def _rows(text: TextIO, settings: Settings) -> Iterator[Engaged | BadRow | None]:
+def _rows(text: TextIO, settings: Settings) -> Iterator[EngagementRow | BadRow | None]:
     first = next(text, "")
     lines = chain([first], text)
     if first.lstrip().startswith("{"):
@@ -79,7 +79,7 @@ def _rows(text: TextIO, settings: Settings) -> Iterator[Engaged | BadRow | None]
     return read_engagements(lines)
 
 
-def _json_rows(lines: Iterator[str], settings: Settings) -> Iterator[Engaged | BadRow | None]:
+def _json_rows(lines: Iterator[str], settings: Settings) -> Iterator[EngagementRow | BadRow | None]:
     decoder = Decoder(settings.currency, settings.rates, settings.future_tolerance_ms)
     route = msgspec.json.Decoder(_Route).decode
     now_ms = time.time_ns() // 1_000_000
@@ -99,7 +99,7 @@ def _json_rows(lines: Iterator[str], settings: Settings) -> Iterator[Engaged | B
         except BadEvent as bad:
             yield BadRow(number, bad.reason, bad.detail)
         else:
-            yield Engaged(number, event.customer.decode(), event.at_ms, event.id)
+            yield EngagementRow(number, event.customer.decode(), event.at_ms, event.id)
 
 
 class _Reading:
@@ -112,7 +112,7 @@ class _Reading:
         self._customer = array("q")
         self._at_ms = array("q")
 
-    def all(self, rows: Iterator[Engaged | BadRow | None]) -> None:
+    def all(self, rows: Iterator[EngagementRow | BadRow | None]) -> None:
         for row in rows:
             self._rows += 1
             if row is None:

@@ -13,11 +13,11 @@ from models.state import UnknownVersion
 from models.stored_histories import stored_histories
 from models.tiers import ROLLING_DAYS
 from streams.complaint import Complaint
+from streams.csv_rows import BadRow
 from streams.settings import Settings
 from streams.shop_history import ShopHistory, day_number, load
 from streams.stored import StoredStates
 from streams.topics import changelog
-from streams.transactions import BadRow
 
 
 @dataclass(frozen=True)

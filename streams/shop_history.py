@@ -15,7 +15,7 @@ from models.days import Days
 from models.histories import PurchaseDays
 from streams import datasets
 from streams.complaint import Complaint
-from streams.transactions import BadRow, Row, read_rows
+from streams.csv_rows import BadRow, Row, read_rows
 
 _EPOCH: Final = date(1970, 1, 1)
 _NAMED_MAX: Final = 5

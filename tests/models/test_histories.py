@@ -52,8 +52,8 @@ def test_sums_by_customer_leave_others_out():
 def test_it_is_the_published_summary_of_cdnow(cdnow_weeks, cdnow_spend):
     from datetime import date
 
+    from streams.csv_rows import read_rows
     from streams.datasets import CURRENCY, open_dataset
-    from streams.transactions import read_rows
 
     with open_dataset("cdnow") as text:
         rows = list(read_rows(text, CURRENCY))

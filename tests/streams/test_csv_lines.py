@@ -3,9 +3,9 @@ import io
 import orjson
 import pytest
 
+from streams.csv_header import NotTransactions
 from streams.csv_lines import csv_lines
 from streams.event_lines import Tally
-from streams.transactions import NotTransactions
 
 
 def read(text, encoding="utf-8"):

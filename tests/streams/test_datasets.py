@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from streams.csv_rows import Row, read_rows
 from streams.datasets import CURRENCY, FILES, open_dataset
-from streams.transactions import Row, read_rows
 
 ORIGINALS = {"cdnow": ("CDNOW_sample.txt", 1), "cdnow-full": ("CDNOW_master.txt", 0)}
 

@@ -4,9 +4,9 @@ import orjson
 import pytest
 
 from streams.complaint import Complaint
+from streams.csv_header import NotTransactions
 from streams.engagement_history import load_engagements
 from streams.settings import Settings
-from streams.transactions import NotTransactions
 
 INDEX = {"a": 3, "ü": 5}
 BERLIN = Settings(timezone="Europe/Berlin")

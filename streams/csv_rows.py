@@ -1,7 +1,8 @@
-"""The CSV of transactions: `customer_id,occurred_at,amount[,currency,id,type]`.
+"""The rows of a CSV of transactions, or of engagements.
 
-Amounts are in major units, as shops export them. Columns may be in any order, others are
-ignored. Every row comes out as what it says or as what is wrong with it: none is dropped.
+`customer_id,occurred_at,amount[,currency,id,type]`, or `customer_id,occurred_at[,id]`. Amounts are
+in major units, as shops export them. Columns may be in any order, others are ignored. Every row
+comes out as what it says or as what is wrong with it: none is dropped.
 """
 
 import csv
@@ -12,24 +13,10 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from models.money import to_minor
 from models.reasons import Reason
-from streams.complaint import Complaint
+from streams.csv_header import OPTIONAL, REQUIRED, columns_of
 
-REQUIRED: Final = ("customer_id", "occurred_at", "amount")
-OPTIONAL: Final = ("currency", "id", "type")
 TYPES: Final = ("purchase", "refund")
 
-# What exports call these columns, without case, blanks and underscores. A refusal says what to
-# rename: to guess would fit a model to the wrong column one day.
-_ALIASES: Final = {
-    "customer_id": "customerid customer custid cust userid user clientid client memberid "
-    "householdid householdkey buyerid shopperid accountid",
-    "occurred_at": "occurredat date datetime time timestamp invoicedate orderdate orderedat "
-    "transactiondate transactiontimestamp purchasedate purchasedat createdat day",
-    "amount": "total price value sales salesvalue revenue orderamount ordervalue ordertotal "
-    "totalprice totalamount spend spent monetaryvalue grandtotal",
-}
-_SEPARATORS: Final = {";": "semicolons", "\t": "tabs", "|": "bars"}
-_NAMED_MAX: Final = 60
 _ID_BYTES_MAX: Final = 256
 _AMOUNT_MINOR_MAX: Final = 10**12
 _CURRENCY_LETTERS: Final = 3
@@ -42,10 +29,6 @@ _KEPT_MAX: Final = 100_000
 
 Text = TypeVar("Text")
 Meaning = TypeVar("Meaning")
-
-
-class NotTransactions(Complaint):
-    """A file that is no CSV of transactions at all."""
 
 
 class Row(NamedTuple):
@@ -65,7 +48,7 @@ class Row(NamedTuple):
     """`purchase` or `refund`."""
 
 
-class Engaged(NamedTuple):
+class EngagementRow(NamedTuple):
     """One engagement, of whatever type."""
 
     line: int
@@ -107,7 +90,7 @@ def read_rows(lines: Iterable[str], currency: str) -> Iterator[Row | BadRow]:
         NotTransactions: no header, or a required column is not in it.
     """
     reader = csv.reader(lines)
-    columns = _columns(reader)
+    columns = columns_of(reader)
     count = max(columns.values()) + 1
     at = [columns.get(name) for name in (*REQUIRED, *OPTIONAL)]
     customer_at, time_at, amount_at, currency_at, id_at, type_at = at
@@ -135,7 +118,7 @@ def read_rows(lines: Iterable[str], currency: str) -> Iterator[Row | BadRow]:
             yield BadRow(line, error.reason, str(error))
 
 
-def read_engagements(lines: Iterable[str]) -> Iterator[Engaged | BadRow]:
+def read_engagements(lines: Iterable[str]) -> Iterator[EngagementRow | BadRow]:
     """Read a CSV of engagements, as `read_rows`: `customer_id,occurred_at[,id]`.
 
     Args:
@@ -145,7 +128,7 @@ def read_engagements(lines: Iterable[str]) -> Iterator[Engaged | BadRow]:
         NotTransactions: no header, or a required column is not in it.
     """
     reader = csv.reader(lines)
-    columns = _columns(reader, REQUIRED[:2])
+    columns = columns_of(reader, REQUIRED[:2])
     count = max(columns[name] for name in columns) + 1
     time_ms = _kept(_time_ms)
     for cells in _cells(reader, count):
@@ -156,7 +139,7 @@ def read_engagements(lines: Iterable[str]) -> Iterator[Engaged | BadRow]:
         try:
             customer_id = _identifier("customer_id", cells[columns["customer_id"]])
             event_id = cells[columns["id"]] if "id" in columns else ""
-            yield Engaged(line, customer_id, time_ms(cells[columns["occurred_at"]]), event_id)
+            yield EngagementRow(line, customer_id, time_ms(cells[columns["occurred_at"]]), event_id)
         except _Refused as error:
             yield BadRow(line, error.reason, str(error))
 
@@ -175,48 +158,6 @@ def _cells(reader: Any, count: int) -> Iterator[list[str] | BadRow]:
             yield cells
         elif cells:
             yield BadRow(reader.line_num, Reason.MISSING_FIELD, f"{len(cells)} of {count} columns")
-
-
-def _columns(reader: Iterator[list[str]], required: tuple[str, ...] = REQUIRED) -> dict[str, int]:
-    try:
-        names = [name.strip() for name in next(reader)]
-    except (StopIteration, csv.Error):
-        names = []
-    header = [name.lower() for name in names]
-    columns: dict[str, int] = {
-        name: header.index(name) for name in (*REQUIRED, *OPTIONAL) if name in header
-    }
-    if any(name not in columns for name in required):
-        raise NotTransactions(_what_to_change(names, required))
-    return columns
-
-
-def _what_to_change(header: list[str], required: tuple[str, ...]) -> str:
-    """The sentence about a first line that does not name the columns."""
-    needs = f"the file's first line must name the columns {','.join(required)}, separated by commas"
-    first = ",".join(header)
-    if "\x00" in first or "\ufffe" in first or first.startswith("\udcff"):
-        return f"{needs}: it is not UTF-8 text; save the file as UTF-8"
-    if len(header) == 1:
-        for separator, name in _SEPARATORS.items():
-            if separator in first:
-                return f"{needs}: here they are separated by {name}; save the file with commas"
-    known = [name.lower() for name in header]
-    missing = [name for name in required if name not in known]
-    renames = [
-        f"{found!r} to {name}"
-        for name in missing
-        if (found := next((cell for cell in header if _plain(cell) in _ALIASES[name].split()), ""))
-    ]
-    says = f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not there"
-    if renames:
-        return f"{needs}: {says}; rename {', '.join(renames)}"
-    shown = first if len(first) <= _NAMED_MAX else f"{first[:_NAMED_MAX]}…"
-    return f"{needs}: {says}; it has {shown!r}" if shown else f"{needs}: it is empty"
-
-
-def _plain(name: str) -> str:
-    return name.lower().replace("_", "").replace(" ", "").replace("-", "")
 
 
 def _kept(read: Callable[[Text], Meaning]) -> Callable[[Text], Meaning]:

@@ -1,9 +1,8 @@
 import io
-import re
 
 import pytest
 
-from streams.transactions import BadRow, NotTransactions, Row, read_rows
+from streams.csv_rows import BadRow, Row, read_rows
 
 HEADER = "customer_id,occurred_at,amount,currency,id,type\n"
 MARCH = 1_772_323_200_000  # 2026-03-01T00:00:00Z
@@ -95,36 +94,6 @@ def test_a_bad_row_says_which_and_why_and_the_next_is_read(cells, reason):
 
 def test_a_negative_amount_says_what_a_refund_is():
     assert "type refund" in one("1,2026-03-01,-1,,,").detail
-
-
-@pytest.mark.parametrize(
-    ("text", "names"),
-    [
-        ("", "customer_id"),
-        ("customer_id;occurred_at;amount\n", "commas"),
-        ("id,amount\n", "occurred_at"),
-    ],
-)
-def test_a_file_without_the_columns_is_refused_at_once(text, names):
-    with pytest.raises(NotTransactions, match=names):
-        read(text)
-
-
-@pytest.mark.parametrize(
-    ("header", "says"),
-    [
-        ("CustomerID,InvoiceDate,Total", "rename 'CustomerID' to customer_id, 'InvoiceDate' to"),
-        ("household_id,occurred_at,sales_value", "rename 'household_id' to customer_id, 'sales_"),
-        ("customer_id;occurred_at;amount", "separated by semicolons; save the file with commas"),
-        ("customer_id\toccurred_at\tamount", "separated by tabs"),
-        ("customer_id,occurred_at,UnitPrice", "amount is not there; it has 'customer_id,occurred"),
-        ("c\x00u\x00s\x00t\x00", "not UTF-8 text; save the file as UTF-8"),
-        ("", "it is empty"),
-    ],
-)
-def test_a_wrong_first_line_says_what_to_change(header, says):
-    with pytest.raises(NotTransactions, match=re.escape(says)):
-        list(read_rows([header + "\n", "a,2026-03-01,1\n"], "EUR"))
 
 
 @pytest.mark.parametrize(
