@@ -37,7 +37,7 @@ chaos: $(READY)
 	@$(PYTHON) -m tests.chaos $(ARGS)
 
 bench: $(READY)
-	@$(PYTHON) bench/run.py $(ARGS)
+	@$(PYTHON) -m bench.run $(ARGS)
 
 fuzz: $(READY)
 	@$(PIP) install 'uv==$(UV_VERSION)'

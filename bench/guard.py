@@ -1,4 +1,4 @@
-"""What an event costs in the core, against a fixed loop in the same run: `python bench/guard.py`.
+"""What an event costs in the core, against a fixed loop in the same run: `python -m bench.guard`.
 
 The cost is CPU time of decoding, step and encoding, without any I/O, divided by that of a loop
 that never changes; so it says the same on a fast machine, a slow one and a busy one. `--record`

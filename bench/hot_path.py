@@ -1,4 +1,4 @@
-"""What one event costs in the pure core, part by part: `python bench/hot_path.py`.
+"""What one event costs in the pure core, part by part: `python -m bench.hot_path`.
 
 The least of several repetitions, in microseconds of one core. Budget: an event's bytes to an
 `Event` 1.5; state decoded, changed and encoded 6 for 5 purchases and 15 engagements; windows of

@@ -18,7 +18,9 @@ def batch() -> Callable[[], object]:
 def recorded() -> float:
     ratio = guard.recorded()
     if ratio is None:
-        pytest.skip(f"nothing is on record for Python {guard.version()}: bench/guard.py --record")
+        pytest.skip(
+            f"nothing is on record for Python {guard.version()}: `python -m bench.guard --record`"
+        )
     return ratio
 
 
@@ -31,7 +33,7 @@ def test_an_event_costs_no_more_than_on_record(batch: Callable[[], object]) -> N
             return
     pytest.fail(
         f"an event costs {min(cost.ratio for cost in costs):.2f} turns of the fixed loop, and "
-        f"{limit:.2f} is the most: make it cheaper, or `python bench/guard.py --record` and say why"
+        f"{limit:.2f} is the most: make it cheaper, or `python -m bench.guard --record` and say why"
     )
 
 

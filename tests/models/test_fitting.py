@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from bench.coverage import covered, drawn
+from bench.interval_coverage import covered, drawn
 from models.fitting import Fit, TooThin, combined, fit_purchases, fit_spend
 from models.histories import Histories
 from models.purchases import model_for
@@ -68,7 +68,7 @@ def test_simulated_customers_give_back_what_they_were_drawn_from(params):
 
 
 def test_intervals_cover_the_truth():
-    # Issue 6: 40 seeds of 5,000 customers, 89 to 99 %: `python -m bench.coverage` does them all.
+    # Issue 6: 40 seeds of 5,000 customers, 89 to 99 %; `bench.interval_coverage` does them all.
     # Here six seeds, whose 42 intervals would hold the truth in 35 or fewer one time in 200.
     inside = covered(CDNOW, 2_000, range(100, 106))
     assert {name: len(hits) for name, hits in inside.items()} == dict.fromkeys(

@@ -1,4 +1,4 @@
-"""Do the intervals of `clv fit` hold the truth: `python -m bench.coverage [--seeds N]`.
+"""Do the intervals of `clv fit` hold the truth: `python -m bench.interval_coverage [--seeds N]`.
 
 Customers are drawn from each purchase model with Gamma-Gamma order values, and fitted; counted is
 how often the 95 % interval of a log parameter holds the one that they were drawn with. Over 40
