@@ -97,13 +97,13 @@ def measure(customers: int, events: int, folder: Path) -> Cost:
         running.worker.start()
         running.wait_for("recovered")
         time.sleep(3)
-        empty = _resident(_pid(running))
+        empty = _resident(running.worker.pid)
         redis: Any = RedisClient.from_url(running.redis.url())
         redis_empty = redis.info("memory")["used_memory"]
-        cpu_s = cpu_seconds(_pid(running))
+        cpu_s = cpu_seconds(running.worker.pid)
         running.publish(lines)
         running.settle()
-        cpu_us = (cpu_seconds(_pid(running)) - cpu_s) / len(lines) * 1e6
+        cpu_us = (cpu_seconds(running.worker.pid) - cpu_s) / len(lines) * 1e6
         time.sleep(CLEANED_S)
         changelog, states = _live(running, CHANGELOG)
         scores, owners = _live(running, SCORES)
@@ -130,7 +130,7 @@ def measure(customers: int, events: int, folder: Path) -> Cost:
         while _ready_lanes(running, before) < PARTITIONS:
             time.sleep(0.05)
         cost.recovery_per_s = owned / (time.monotonic() - begun_s)
-        cost.worker = (_resident(_pid(running)) - empty) / owned
+        cost.worker = (_resident(running.worker.pid) - empty) / owned
         running.stop()
     return cost
 
@@ -153,12 +153,6 @@ def table_bytes(customers: int, events: int) -> float:
     size, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     return size / len(table)
-
-
-def _pid(running: Job) -> int:
-    child = running.worker._child  # noqa: SLF001
-    assert child is not None
-    return int(child._process.pid)  # noqa: SLF001
 
 
 def _resident(pid: int) -> int:

@@ -28,10 +28,12 @@ from typing import Any
 import redis
 from confluent_kafka import Producer
 
-from bench.silence import DAY_MS, _cpu_s, _worker_pid, say
+from bench.figures import say
+from bench.metering import cpu_seconds
 from models.events import Event
 from models.policy import Policy
 from models.step import step
+from models.times import MS_PER_DAY
 from streams import progress
 from streams.transport.changelog import read_changelog
 from tests.integration.job import GROUP, PARTITIONS, Job, job
@@ -72,11 +74,11 @@ def states() -> list[bytes]:
     for number in range(KINDS):
         who = b"k-%d" % number
         for nth in range(rng.randint(1, 6)):
-            at_ms = now_ms - rng.randrange(300 * DAY_MS)
+            at_ms = now_ms - rng.randrange(300 * MS_PER_DAY)
             amount = int(rng.lognormvariate(8, 1))
             events.append((Event(0, who, f"order-{number}-{nth}", at_ms, amount, -1), now_ms))
         for nth in range(rng.randint(0, 6)):
-            at_ms = now_ms - rng.randrange(300 * DAY_MS)
+            at_ms = now_ms - rng.randrange(300 * MS_PER_DAY)
             events.append((Event(2, who, f"view-{number}-{nth}", at_ms, 0, 0), now_ms))
     return list(step(Policy(), {}.get, events, now_ms).states.values())
 
@@ -120,8 +122,8 @@ def recover(running: Job) -> None:
         time.sleep(0.02)
         assert running.worker.running, running.worker.last_words()
     total_s = time.monotonic() - begun_s
-    pid = _worker_pid(running)
-    cpu_s, peak_mb = _cpu_s(pid), memory_mb(pid, "VmHWM")
+    pid = running.worker.pid
+    cpu_s, peak_mb = cpu_seconds(pid), memory_mb(pid, "VmHWM")
     time.sleep(10)
     kept_mb = memory_mb(pid, "VmRSS")
     running.worker.kill()

@@ -69,6 +69,12 @@ class Slot:
         return self._child is not None and self._child.running
 
     @property
+    def pid(self) -> int:
+        """Of the process that was started last, for measuring it."""
+        assert self._child is not None, f"{self.name} is not running"
+        return self._child.pid
+
+    @property
     def cpu_s(self) -> float:
         """Processor time that the process has used."""
         if self._child is None or not self.running:
