@@ -23,7 +23,8 @@ SEEDS, CUSTOMERS = 40, 5_000
 LEAST, MOST = 0.89, 0.99
 DAYS, JOINING_DAYS = 730.0, 365.0
 _SPEND = {"p": CDNOW.p, "q": CDNOW.q, "v": CDNOW.v, "currency": "USD"}
-# MATHS: fitted to CDNOW, in days.
+# The last two as fitted to CDNOW, in weeks, by Fader, Hardie & Lee (2005), "'Counting Your
+# Customers' the Easy Way: An Alternative to the Pareto/NBD Model".
 TRUTHS = (
     CDNOW,
     ModelParams(model="bg-nbd", r=0.243, alpha=7 * 4.414, a=0.793, b=2.426, **_SPEND),

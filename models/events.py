@@ -172,7 +172,7 @@ class Decoder:
         Raises:
             BadEvent: the record breaks the contract; nothing else is ever raised.
 
-        Source: CONTRACT.md, In.
+        Source: `clv schema purchase`; `models.reasons`, for what is refused.
         """
         try:
             raw = _decode_purchase(_checked(value))
@@ -203,7 +203,7 @@ class Decoder:
         Raises:
             BadEvent: the record breaks the contract; nothing else is ever raised.
 
-        Source: CONTRACT.md, In.
+        Source: `clv schema engagement`; `models.reasons`, for what is refused.
         """
         try:
             raw = _decode_engagement(_checked(value))

@@ -25,7 +25,7 @@ class Crossing(Protocol):
 
     @property
     def cause(self) -> str:
-        """One of CONTRACT.md's causes."""
+        """One of `sinks.metric_definitions.CAUSES`."""
         ...
 
     @property

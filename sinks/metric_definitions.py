@@ -1,6 +1,7 @@
 """What the worker measures: every metric's name, type, unit, labels and reason, once.
 
-CONTRACT.md fixes the names. `sinks.metrics` creates exactly these series and nothing else does.
+Dashboards and alerts go by the names: they may be added to, and none is renamed. `sinks.metrics`
+creates exactly these series and nothing else does.
 No label ever holds a customer, an event id or anything else that grows with the input.
 """
 
@@ -34,7 +35,7 @@ class Definition:
     """One metric.
 
     Attributes:
-        name: as CONTRACT.md writes it.
+        name: as Prometheus scrapes it.
         kind: Prometheus type.
         unit: of the value; `1` for a count.
         labels: label names, in the order in which values are given.

@@ -87,7 +87,7 @@ def evaluate(
 
 
 def document(result: Evaluation, shop: ShopHistory) -> dict[str, Any]:
-    """What `--json` prints; see CONTRACT.md, and `models.metrics` for each figure."""
+    """What `--json` prints; `models.metrics` says what each figure is."""
     return {
         "chosen": result.chosen,
         "models": {
