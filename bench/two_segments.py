@@ -13,6 +13,7 @@ Pareto/NBD and BG/NBD models".
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,73 +74,120 @@ def fit(
         first_order_minor: (n,) value of each one's first order; None: no covariate.
         holdout_days: of the forecast.
     """
+    mixture = _Mixture.of(kinds, customers, first_order_minor)
     size = customers.frequency.size
-    scores, group = np.zeros(1), np.zeros(size, dtype=np.intp)
-    if first_order_minor is not None:
-        scores, group = by_tenths(first_order_minor)
-    parts = [np.flatnonzero(group == one) for one in range(scores.size)]
-    rows = [tuple(v[part] for v in customers[2:5]) for part in parts]
-
-    def unpacked(at: Floats) -> tuple[list[ModelParams], Floats, float]:
-        params = [_params(kind, at[4 * i : 4 * i + 4]) for i, kind in enumerate(kinds)]
-        shares = np.array([1.0])
-        if len(kinds) > 1:
-            shares = np.array([expit(at[8]), expit(-at[8])])
-        return params, shares, float(at[-1]) if first_order_minor is not None else 0.0
-
-    def joint(at: Floats, tenth: int) -> Floats:
-        """(segments, m) log of share times density of the customers of a tenth."""
-        params, shares, gain = unpacked(at)
-        return np.array(
-            [
-                np.log(share)
-                + MODELS[kind].log_likelihood(_shifted(one, gain * scores[tenth]), *rows[tenth])
-                for kind, one, share in zip(kinds, params, shares, strict=True)
-            ]
-        )
-
-    def total(at: Floats) -> float:
-        return sum(float(np.logaddexp.reduce(joint(at, tenth)).sum()) for tenth in range(len(rows)))
-
-    start = [np.log(_STARTS[kind]) for kind in kinds]
-    start += [[1.0]] if len(kinds) > 1 else []
-    start += [[0.1]] if first_order_minor is not None else []
-    found = sharpen(total, search(lambda at: total(at) / size, [np.concatenate(start)]))
+    found = sharpen(mixture.total, search(lambda at: mixture.total(at) / size, [mixture.start()]))
     if not found.converged:
         raise ArithmeticError(f"{kinds}: no sharp maximum")
-
-    active, purchases = np.empty(size), np.empty(size)
-    params, _, gain = unpacked(found.log_parameters)
-    for tenth, part in enumerate(parts):
-        logs = joint(found.log_parameters, tenth)
-        belongs = np.exp(logs - np.logaddexp.reduce(logs))
-        said = [
-            MODELS[kind].forecast(_shifted(one, gain * scores[tenth]), *rows[tenth], holdout_days)
-            for kind, one in zip(kinds, params, strict=True)
-        ]
-        active[part] = sum(w * f.p_active for w, f in zip(belongs, said, strict=True))
-        purchases[part] = sum(w * f.expected_purchases for w, f in zip(belongs, said, strict=True))
-    names = [f"{name} ({kind})" for kind in kinds for name in _NAMES[kind]]
-    names += [f"share of {kinds[0]}"] if len(kinds) > 1 else []
-    names += ["g"] if first_order_minor is not None else []
-    values = [
-        float(expit(v)) if n.startswith("share") else float(v) if n == "g" else float(np.exp(v))
-        for n, v in zip(names, found.log_parameters, strict=True)
-    ]
+    active, purchases = mixture.forecast(found.log_parameters, holdout_days)
+    values = mixture.named(found.log_parameters)
     errors = np.sqrt(np.diag(found.covariance)).tolist()
     return Fitted(
-        dict(zip(names, values, strict=True)),
-        dict(zip(names, errors, strict=True)),
+        values,
+        dict(zip(values, errors, strict=True)),
         found.log_likelihood,
         active,
         purchases,
     )
 
 
+@dataclass(frozen=True)
+class _Mixture:
+    """Segments and their customers, by tenth of the first order's value.
+
+    The vector that is fitted, `at`, holds the logarithms of each segment's four parameters, then
+    the log-odds of w where there are two segments, then g where there is a covariate.
+
+    Attributes:
+        kinds: the segments' models.
+        covariate: whether g is fitted.
+        scores: (tenths,) standardised log value; a single 0 without a covariate.
+        parts: by tenth, the places of its customers.
+        rows: by tenth, their frequency, recency and age.
+    """
+
+    kinds: tuple[str, ...]
+    covariate: bool
+    scores: Floats
+    parts: list[NDArray[np.intp]]
+    rows: list[tuple[Floats, ...]]
+
+    @classmethod
+    def of(
+        cls, kinds: tuple[str, ...], customers: Histories, first_order_minor: Floats | None
+    ) -> Self:
+        """Arguments as of `fit`."""
+        scores, group = np.zeros(1), np.zeros(customers.frequency.size, dtype=np.intp)
+        if first_order_minor is not None:
+            scores, group = by_tenths(first_order_minor)
+        parts = [np.flatnonzero(group == one) for one in range(scores.size)]
+        rows = [tuple(v[part] for v in customers[2:5]) for part in parts]
+        return cls(kinds, first_order_minor is not None, scores, parts, rows)
+
+    def start(self) -> Floats:
+        """Where the search begins."""
+        start = [np.log(_STARTS[kind]) for kind in self.kinds]
+        start += [[1.0]] if len(self.kinds) > 1 else []
+        start += [[0.1]] if self.covariate else []
+        return np.concatenate(start)
+
+    def total(self, at: Floats) -> float:
+        """Log likelihood of all customers."""
+        return sum(
+            float(np.logaddexp.reduce(self._joint(at, tenth)).sum())
+            for tenth in range(len(self.rows))
+        )
+
+    def forecast(self, at: Floats, days: float) -> tuple[Floats, Floats]:
+        """(n,) probability of a purchase, and (n,) expected purchases, in days to come."""
+        size = sum(part.size for part in self.parts)
+        active, purchases = np.empty(size), np.empty(size)
+        for tenth, part in enumerate(self.parts):
+            logs = self._joint(at, tenth)
+            belongs = np.exp(logs - np.logaddexp.reduce(logs))
+            said = [
+                MODELS[kind].forecast(params, *self.rows[tenth], days)
+                for kind, params in zip(self.kinds, self._segments(at, tenth), strict=True)
+            ]
+            active[part] = sum(w * f.p_active for w, f in zip(belongs, said, strict=True))
+            purchases[part] = sum(
+                w * f.expected_purchases for w, f in zip(belongs, said, strict=True)
+            )
+        return active, purchases
+
+    def named(self, at: Floats) -> dict[str, float]:
+        """The parameters themselves, by name, in the order of the vector."""
+        names = [f"{name} ({kind})" for kind in self.kinds for name in _NAMES[kind]]
+        values = np.exp(at[: len(names)]).tolist()
+        if len(self.kinds) > 1:
+            names.append(f"share of {self.kinds[0]}")
+            values.append(float(expit(at[8])))
+        if self.covariate:
+            names.append("g")
+            values.append(float(at[-1]))
+        return dict(zip(names, values, strict=True))
+
+    def _joint(self, at: Floats, tenth: int) -> Floats:
+        """(segments, m) log of share times density of the customers of a tenth."""
+        return np.array(
+            [
+                np.log(share) + MODELS[kind].log_likelihood(params, *self.rows[tenth])
+                for kind, params, share in zip(
+                    self.kinds, self._segments(at, tenth), self._shares(at), strict=True
+                )
+            ]
+        )
+
+    def _shares(self, at: Floats) -> Floats:
+        return np.array([expit(at[8]), expit(-at[8])] if len(self.kinds) > 1 else [1.0])
+
+    def _segments(self, at: Floats, tenth: int) -> list[ModelParams]:
+        """Each segment's parameters, as they are for a tenth."""
+        log_rate = float(at[-1]) * self.scores[tenth] if self.covariate else 0.0
+        params = [_params(kind, at[4 * i : 4 * i + 4]) for i, kind in enumerate(self.kinds)]
+        return [replace(one, alpha=one.alpha * float(np.exp(-log_rate))) for one in params]
+
+
 def _params(kind: str, logs: Floats) -> ModelParams:
     known = dict(zip(_NAMES[kind], np.exp(logs).tolist(), strict=True))
     return ModelParams(model=kind, currency="XXX", **{**_NOTHING, **known})
-
-
-def _shifted(params: ModelParams, log_rate: float) -> ModelParams:
-    return replace(params, alpha=params.alpha * float(np.exp(-log_rate)))
