@@ -62,6 +62,15 @@ def report(name: str, call: Callable[[], object], per_call: int = 1) -> None:
 
 def main() -> None:
     """Measures each part."""
+    report_decoding()
+    report_state()
+    for rows in (1, 100, 2_000):
+        report_windows(customer(5, 15), rows)
+    report_values(2_000)
+
+
+def report_decoding() -> None:
+    """From an event's bytes to an `Event`, and the day that it counts for."""
     decoder = Decoder("EUR", {"USD": 0.92}, 3_600_000)
     dollars = PURCHASE.replace(b"EUR", b"USD")
     report("decode a purchase", lambda: decoder.purchase(PURCHASE, b"42", AT_MS))
@@ -70,6 +79,9 @@ def main() -> None:
     berlin = Days("Europe/Berlin")
     report("day of an instant (Berlin)", lambda: berlin.day(AT_MS))
 
+
+def report_state() -> None:
+    """What is done with a customer's state for each event."""
     state = customer(5, 15)
     data = encode(state)
     print(f"state of 5 purchases and 15 engagements: {len(data)} bytes")
@@ -97,20 +109,19 @@ def main() -> None:
 
         report(f"decode, apply, encode: {name}", update)
 
-    for rows in (1, 100, 2_000):
-        collected = FactRows()
-        for _ in range(rows):
-            collected.add(state)
-        columns, numbers = collected.columns(CDNOW), np.arange(rows)
-        today, states = np.full(rows, DAY), [state] * rows
-        report(
-            f"windows, a customer of {rows}",
-            lambda columns=columns, numbers=numbers, states=states, today=today: window_sums(
-                columns, numbers, states, today
-            ),
-            rows,
-        )
-    report_values(2_000)
+
+def report_windows(state: State, rows: int) -> None:
+    """The windows of a customer, in a batch of so many."""
+    collected = FactRows()
+    for _ in range(rows):
+        collected.add(state)
+    columns, numbers = collected.columns(CDNOW), np.arange(rows)
+    today, states = np.full(rows, DAY), [state] * rows
+    report(
+        f"windows, a customer of {rows}",
+        lambda: window_sums(columns, numbers, states, today),
+        rows,
+    )
 
 
 def report_values(rows: int) -> None:
