@@ -47,6 +47,14 @@ class Population:
         for counts in (self.customers, self.levels, self.historic_minor, self.predicted_minor):
             counts.pop("", None)
 
+    def include(self, other: "Population") -> None:
+        """Adds another population."""
+        self.customers.update(other.customers)
+        self.levels.update(other.levels)
+        self.historic_minor.update(other.historic_minor)
+        self.predicted_minor.update(other.predicted_minor)
+        self.at_risk_minor += other.at_risk_minor
+
     def subtract(self, other: "Population") -> None:
         """Takes another population out."""
         self.customers.subtract(other.customers)

@@ -1,11 +1,14 @@
-"""A connection to Redis that is closing counts as closed.
+"""Sending to Redis: a connection that is closing counts as closed, and a cancellation as one.
 
 Between the end of a connection and the moment in which redis-py hears of it, a command is still
 written. asyncio drops it in silence, and reading the reply fails; uvloop raises a RuntimeError,
-which nobody takes for a Redis that is away. Importing this module makes it the error that redis-py
-has for a lost connection, in all of the process.
+which nobody takes for a Redis that is away. And redis-py sends by `asyncio.wait_for`, which until
+Python 3.12 swallows a cancellation that comes when the sending has just been done: who computes
+between two commands is then hardly ever cancelled. Importing this module makes the one the error
+that redis-py has for a lost connection, and lets the other pass, in all of the process.
 """
 
+import asyncio
 from typing import Any, Final
 
 from redis.asyncio.connection import AbstractConnection
@@ -17,12 +20,16 @@ _send: Final = AbstractConnection.send_packed_command
 
 
 async def _send_if_open(self: Any, *args: Any, **kwargs: Any) -> None:
+    task = asyncio.current_task()
+    cancelled = task.cancelling() if task is not None else 0
     try:
         await _send(self, *args, **kwargs)
     except RuntimeError as error:
         if _CLOSED not in str(error):
             raise
         raise ConnectionLost(f"Connection closed by server: {error}") from error
+    if task is not None and task.cancelling() > cancelled:
+        raise asyncio.CancelledError
 
 
 AbstractConnection.send_packed_command = _send_if_open  # type: ignore[method-assign]

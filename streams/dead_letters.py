@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.reasons import Refusal
 from models.times import rfc3339
@@ -11,6 +12,9 @@ from sinks.record import Record
 from streams.complaint import Complaint
 
 VALUE_BYTES_MAX = 64 * 1024
+KEY_BYTES_MAX = 64 * 1024
+"""A letter has its key twice, and as it is: what came compressed may be beyond any limit then."""
+
 DETAIL_BYTES_MAX = 512
 WINDOW_EVENTS = 10_000
 
@@ -21,13 +25,17 @@ class TooManyDeadLetters(Complaint):
 
 def dead_letter(record: Any, why: Refusal) -> Record:
     """The original bytes, and in headers why and whence."""
+    key, value = record.key, record.value
+    whole = len(key or b"") <= KEY_BYTES_MAX and len(value or b"") <= VALUE_BYTES_MAX
+    if key is not None:
+        key = key[:KEY_BYTES_MAX]
     headers = [
         ("clv-reason", why.reason.encode()),
         ("clv-detail", why.detail.encode("utf-8", "replace")[:DETAIL_BYTES_MAX]),
         ("clv-topic", record.topic.encode()),
         ("clv-partition", b"%d" % record.partition),
         ("clv-offset", b"%d" % record.offset),
-        ("clv-key", record.key or b""),
+        ("clv-key", key or b""),
         ("clv-timestamp", b"%d" % record.timestamp),
         ("ce_id", b"%s/%d/%d" % (record.topic.encode(), record.partition, record.offset)),
         ("ce_type", b"clv.dead-letter.v1"),
@@ -35,12 +43,12 @@ def dead_letter(record: Any, why: Refusal) -> Record:
         ("ce_time", rfc3339(np.array([record.timestamp]))[0].encode()),
         ("ce_specversion", b"1.0"),
     ]
-    value = record.value
-    if value is not None and len(value) > VALUE_BYTES_MAX:
+    if value is not None:
         value = value[:VALUE_BYTES_MAX]
-        headers.append(("clv-truncated", b"%d" % len(record.value)))
+    if not whole:
+        headers.append(("clv-truncated", b"%d" % len(record.value or b"")))
     # Stamped with the time of writing: a letter from a replay must not be deleted on arrival.
-    return Record(record.key, value, headers)
+    return Record(key, value, headers)
 
 
 class DeadLetterLimit:
@@ -54,16 +62,16 @@ class DeadLetterLimit:
         self._share = share
         self._window = np.empty(0, np.int64)
 
-    def observe(self, bad: Sequence[int]) -> None:
-        """Take note of events in their order, before they are committed.
+    def check(self, bad: Sequence[int]) -> None:
+        """Before events are committed: how it would be with them.
 
         Args:
-            bad: for each event, 1 where it is a dead letter.
+            bad: for each event in their order, 1 where it is a dead letter.
 
         Raises:
             TooManyDeadLetters: with these, some full window holds too many.
         """
-        flags = np.concatenate([self._window, np.asarray(bad, np.int64)])
+        flags = self._with(bad)
         until = np.concatenate([[0], np.cumsum(flags)])
         worst = int((until[WINDOW_EVENTS:] - until[:-WINDOW_EVENTS]).max(initial=0))
         if worst > self._share * WINDOW_EVENTS:
@@ -73,4 +81,10 @@ class DeadLetterLimit:
                 "committed: look at them with `clv dead-letters list`, mend the publisher or "
                 "the deploy, then start the worker again."
             )
-        self._window = flags[-(WINDOW_EVENTS - 1) :]
+
+    def add(self, bad: Sequence[int]) -> None:
+        """Take note of events that are committed: a batch may be checked many times before."""
+        self._window = self._with(bad)[-(WINDOW_EVENTS - 1) :]
+
+    def _with(self, bad: Sequence[int]) -> NDArray[np.int64]:
+        return np.concatenate([self._window, np.asarray(bad, np.int64)])

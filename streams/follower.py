@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import random
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from typing import Final, Protocol, TypeVar
@@ -16,6 +17,9 @@ log = logging.getLogger(__name__)
 
 BACKOFF_S_MAX: Final = 2.0
 END_S_MAX: Final = 3.0
+YIELD_S_MIN, YIELD_S_MAX = 0.1, 60.0
+"""How long one who writes all may stand back for another one who does; longer each time."""
+
 LOOK_S: Final = 5.0
 """How often a partition without writes looks whether Redis still has its scores."""
 
@@ -58,6 +62,7 @@ class Follower:
         self._log = logging.LoggerAdapter(log, {"partition": partition})
         self._writing: asyncio.Task[None] | None = None
         self._looked_s = 0.0
+        self._refused = False
 
     async def reflected(self) -> int | None:
         """Before the changelog is read: the offset that Redis has followed to; None: unknown."""
@@ -107,12 +112,17 @@ class Follower:
         """Now and then: a Redis that was emptied while nothing was written gets all again."""
         if time.monotonic() - self._looked_s >= LOOK_S:
             await self.settled()
-            try:
-                await self.align(mark)
-            except MarkAhead:
-                self._log.warning(
-                    "partition %d: Redis is ahead; another worker has it", self._partition
-                )
+            # As a write, so that it ends with the partition.
+            self._writing = asyncio.create_task(self._look(mark))
+            await self.settled()
+
+    async def _look(self, mark: int) -> None:
+        try:
+            await self.align(mark)
+        except MarkAhead:
+            self._log.warning(
+                "partition %d: Redis is ahead; another worker has it", self._partition
+            )
 
     async def end(self) -> None:
         """Finish in a moment, or leave it to the next owner, who finds the mark behind."""
@@ -133,17 +143,33 @@ class Follower:
             answer = await self._write_all(batch.mark)
         self._metrics.sink(self._redis.name, time.perf_counter() - begun_s)
         if answer is Answer.WRITTEN:
+            self._refused = False
             readable()
-        else:
-            self._log.warning("partition %d: another worker has written on", self._partition)
+            return
+        self._log.warning("partition %d: another worker has written on", self._partition)
+        if self._refused:
+            # A commit lies between the two: nobody has taken over, and Redis is ahead of us.
+            await self._patiently(lambda: self._redis.reflects(self._partition, batch.mark))
+        self._refused = True
 
     async def _write_all(self, mark: int) -> Answer:
-        answer = Answer.BEHIND
-        while answer is Answer.BEHIND:  # emptied again in the middle
+        """Write all; where it is lost in the middle, again.
+
+        Redis was emptied once more, or somebody else writes all of the same: a worker that does
+        not know yet that its partition was taken over. Each would undo what the other has begun,
+        so both stand back, each for another time.
+        """
+        wait_s = YIELD_S_MIN
+        while True:
             answer = await self._patiently(
                 lambda: self._redis.refill(self._partition, mark, self._refill())
             )
-        return answer
+            if answer is not Answer.BEHIND:
+                return answer
+            await asyncio.sleep(random.uniform(0, wait_s))  # noqa: S311
+            wait_s = min(2 * wait_s, YIELD_S_MAX)
+            if await self._patiently(lambda: self._redis.reflected(self._partition)) == mark:
+                return Answer.WRITTEN
 
     async def _patiently(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Repeat while Redis is away, for as long as it takes: the input waits meanwhile."""
@@ -157,7 +183,11 @@ class Follower:
                 self._metrics.sink_error(self._redis.name, away.code)
                 self._readiness.away(self._redis.name, str(away))
                 wait_s = min(max(2 * wait_s, away.pause_s), BACKOFF_S_MAX)
-                await asyncio.sleep(wait_s)
+                try:
+                    await asyncio.sleep(wait_s)
+                except asyncio.CancelledError:
+                    self._readiness.answers(self._redis.name)  # or others will say so again
+                    raise
             else:
                 self._readiness.answers(self._redis.name)
                 if wait_s:

@@ -1,18 +1,22 @@
 """From the records of a batch to events: what is good, what is bad, what is misplaced."""
 
+import math
 from collections import Counter
 from collections.abc import Container, Mapping, Sequence
 from itertools import accumulate, chain
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from models.events import BadEvent, Decoder, Event
-from models.reasons import Refusal
+from models.reasons import Reason, Refusal
 from models.step import Step
 from sinks.record import Output, Record
 from streams.placement import partition_of
 from streams.topics import ENGAGEMENTS, PURCHASES
+
+FORWARDED_HEADER_BYTES_MAX: Final = 64 * 1024
+"""Of a misplaced record: what came compressed may else be beyond the limit of its own topic."""
 
 
 class Intake(NamedTuple):
@@ -74,6 +78,7 @@ def take_in(
     number: int,
     partitions: int,
     known: Container[bytes],
+    latest_ms: float = math.inf,
 ) -> Intake:
     """Decode a batch of one partition number.
 
@@ -83,6 +88,8 @@ def take_in(
         number: of the partition that the records are in.
         partitions: how many there are.
         known: customers of this partition, whose place need not be computed.
+        latest_ms: epoch ms beyond which no record may be stamped: its event would move the
+            partition's time there, and all its customers would look silent, for good.
     """
     intake = Intake([], [], [], {}, [])
     events, sources, flags = intake.events, intake.sources, intake.flags
@@ -90,6 +97,8 @@ def take_in(
     for record in in_order(records):
         decode = purchase if record.topic == PURCHASES else engagement
         try:
+            if record.timestamp > latest_ms:
+                raise _ahead(record.timestamp, latest_ms)
             event = decode(record.value, record.key, record.timestamp)
         except BadEvent as bad:
             intake.refused.append((record, bad.refusal))
@@ -100,10 +109,25 @@ def take_in(
         if customer not in known:
             home = partition_of(customer, partitions)
             if home != number:
+                headers = _forwarded(record.headers)
                 intake.rerouted.setdefault((record.topic, home), []).append(
-                    Record(customer, record.value, list(record.headers), record.timestamp)
+                    Record(customer, record.value, headers, record.timestamp)
                 )
                 continue
         events.append((event, record.timestamp))
         sources.append(record)
     return intake
+
+
+def _ahead(timestamp_ms: int, latest_ms: float) -> BadEvent:
+    return BadEvent(
+        Reason.BAD_TIME,
+        f"the record's Kafka timestamp {timestamp_ms} is too far ahead: the worker's clock allows "
+        f"{latest_ms:.0f}",
+    )
+
+
+def _forwarded(headers: Sequence[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
+    """The headers of a misplaced record, or none where they are too large: nobody needs them."""
+    size = sum(len(name) + len(value or b"") for name, value in headers)
+    return list(headers) if size <= FORWARDED_HEADER_BYTES_MAX else []

@@ -1,8 +1,11 @@
 """What a worker keeps for one partition number: states, deadlines, time, and Redis in step."""
 
+import asyncio
+import math
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -10,16 +13,17 @@ import msgspec
 from models.events import Decoder
 from models.parameters import InvalidParameters
 from models.policy import Policy
-from models.population import population_of
+from models.population import Population, population_of
 from models.releases import Releases
 from models.rescore import rescore
 from models.schedule import Schedule
 from models.silent_step import SilentWork
 from models.state import State, decode, decode_summary, encode
 from models.step import Step, Work
+from models.times import MS_PER_S
 from sinks.metrics import Metrics
 from sinks.record import Output
-from sinks.redis import RedisScores
+from sinks.redis import MarkAhead, RedisScores
 from sinks.redis_portions import Scored
 from sinks.sink import Committed
 from sinks.topics import OutputTopics
@@ -30,7 +34,7 @@ from streams.intake import Intake, take_in
 from streams.readiness import Readiness
 from streams.report import Report
 from streams.scoring import Scoring
-from streams.ticks import PendingTicks
+from streams.ticks import AHEAD_MS_MAX, PendingTicks
 from streams.together import Together
 from streams.topics import CLOCK, DEAD_LETTERS
 from streams.transport.app import LaneApp
@@ -42,6 +46,9 @@ DUE_MAX = 5_000
 """Customers whose deadlines are applied, or who change over, in one transaction."""
 
 _NO_STATE = encode(State())
+
+REBUILD_CUSTOMERS = 20_000
+"""Customers in one portion of what is rebuilt without letting anything else go on."""
 
 REFILL_CUSTOMERS = 2_000
 """Customers in one portion, when Redis is written again."""
@@ -129,19 +136,33 @@ class Scorekeeper:
             log = self._shared.changelog
             raise DamagedChangelog(log, self._number, progress.KEY) from error
         self._mark = mark
-        try:
-            summaries = [decode_summary(state) for state in self._table.values()]
-        except msgspec.DecodeError as error:
-            raise self._damaged(self._table) from error
-        deadlines = (summary.deadline_s for summary in summaries)
-        self._schedule.put_all(zip(self._table, deadlines, strict=True))
-        self._state_bytes = sum(map(len, self._table.values()))
-        self._report.recovered(population_of(summaries))
+        self._report.recovered(await self._rebuild())
         self._report.model(self._scoring.policy.params, self._scoring.pending)
         self._gauge()
         self._unwritten &= self._table.keys()
-        await self._follower.catch_up(self._reflected, mark, self._unwritten)
+        try:
+            await self._follower.catch_up(self._reflected, mark, self._unwritten)
+        except MarkAhead as ahead:
+            # Another worker may have taken over since the changelog was read, and gone on.
+            await self._lane.heed_successor(ahead.stored)
+            raise
         self._unwritten.clear()
+
+    async def _rebuild(self) -> Population:
+        """The schedule and the sums over all states, which are what was read."""
+        population = Population()
+        states = iter(self._table.items())
+        while portion := dict(islice(states, REBUILD_CUSTOMERS)):
+            try:
+                summaries = [decode_summary(state) for state in portion.values()]
+            except msgspec.DecodeError as error:
+                raise self._damaged(portion) from error
+            deadlines = (summary.deadline_s for summary in summaries)
+            self._schedule.put_all(zip(portion, deadlines, strict=True))
+            self._state_bytes += sum(map(len, portion.values()))
+            population.include(population_of(summaries))
+            await asyncio.sleep(0)  # heartbeats
+        return population
 
     def _damaged(self, customers: Iterable[bytes]) -> DamagedChangelog:
         """Which of these customers' states is none."""
@@ -166,10 +187,11 @@ class Scorekeeper:
         self._begun_s = time.perf_counter()
         shared = self._shared
         self._ticks.add(batch.records.get(CLOCK, []))
+        latest_ms = time.time() * MS_PER_S + AHEAD_MS_MAX if shared.wall_clock else math.inf
         intake = take_in(
-            shared.decoder, batch.records, self._number, shared.partitions, self._table
+            shared.decoder, batch.records, self._number, shared.partitions, self._table, latest_ms
         )
-        shared.limit.observe(intake.flags)
+        shared.limit.check(intake.flags)
         return intake
 
     async def step(self, intake: Intake) -> Step:
@@ -232,6 +254,8 @@ class Scorekeeper:
         reached = self._scoring.reached(result.now_ms, offsets, result.states)
         outputs.append(Output(shared.changelog, number, progress.records(reached, result.states)))
         last = await batch.commit(outputs, hold_offsets=True)  # in `reached`
+        if intake is not None:
+            shared.limit.add(intake.flags)
         self._prior, self._mark = self._mark, last[shared.changelog, number]
         self._report.batch(time.perf_counter() - self._begun_s, result, intake)
 

@@ -19,6 +19,7 @@ PENDING_MAX = 256
 time then advances in larger steps, and no less far."""
 
 AHEAD_MS_MAX: Final = 86_400_000
+"""Whoever is a day ahead of the clock has a wrong one: a publisher, or whoever makes ticks."""
 """How far a tick may be ahead of its own record's Kafka timestamp, where ticks tell the time of
 day. Clocks that jump jump by hours (DECISIONS.md, 18); what is further ahead would make everyone
 look silent, for good, as time never goes back."""

@@ -165,11 +165,18 @@ async def _work(
                 await app.consumer.abandon()
         raise _complaint(settings, app.failed.result())
     log.info("stopping: finishes the batches in flight")
-    with contextlib.suppress(TimeoutError):
+    try:
         async with asyncio.timeout(STOP_S_MAX):
             await app.consumer.release()
             await app.stop()
-            log.info("stopped: all that was begun is committed")
+    except TimeoutError:
+        raise WorkerFailed(
+            f"The worker did not stop within {STOP_S_MAX:.0f} s, and ends where it is: what it had "
+            "not committed, the next start does again."
+        ) from None
+    if app.failed.done():
+        raise _complaint(settings, app.failed.result())
+    log.info("stopped: all that was begun is committed")
 
 
 def _watch(app: LaneApp, task: asyncio.Task[None]) -> None:

@@ -77,7 +77,7 @@ class Alignment:
                 taken[tp] = records[:passed]
             if passed < len(records):
                 self._held[tp] = records[passed:]
-        if taken:
+        if any(tp in self._aligned for tp in taken):  # others come all the time
             self._waits_since_s = None
         elif self._waits_since_s is None:
             self._waits_since_s = now_s

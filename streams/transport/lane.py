@@ -6,10 +6,10 @@ one way to begin, and it is always the careful one.
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Iterable, Mapping
-from contextlib import AsyncExitStack
 
 from aiokafka.errors import ProducerFenced
 from aiokafka.structs import TopicPartition
@@ -54,6 +54,7 @@ class Lane:
         self.keeper: Keeper | None = None
         self._transactions: Transactions | None = None
         self._fetching = self._draining = False
+        self._backoff_s = BACKOFF_S_MIN
         self._task: asyncio.Task[None] | None = None
         self._commit: asyncio.Task[dict[tuple[str, int], int]] | None = None
 
@@ -113,12 +114,10 @@ class Lane:
         self._table.drop(self.number)
 
     async def _run(self) -> None:
-        backoff_s = BACKOFF_S_MIN
         while not self._draining:
             try:
                 if not self.ready:
                     await self._take_over()
-                    backoff_s = BACKOFF_S_MIN
                 await self._work()
             except asyncio.CancelledError as error:
                 if self._draining:
@@ -130,7 +129,8 @@ class Lane:
             except Exception as error:
                 self.ready = False
                 if isinstance(error, DamagedChangelog):
-                    await error.locate(self._settings.connection)
+                    with contextlib.suppress(*PASSING):  # then it is told without the place
+                        await error.locate(self._settings.connection)
                 if not await self._may_pass(error):
                     self._tell_where(error)
                     raise
@@ -139,15 +139,15 @@ class Lane:
                     self.number,
                     type(error).__name__,
                     error,
-                    backoff_s,
+                    self._backoff_s,
                 )
                 await self._let_go()
-                await asyncio.sleep(backoff_s)
-                backoff_s = min(2 * backoff_s, BACKOFF_S_MAX)
+                await asyncio.sleep(self._backoff_s)
+                self._backoff_s = min(2 * self._backoff_s, BACKOFF_S_MAX)
                 # Who lost the number without knowing it would fence its new owner. The rebalance
                 # that is to come closes this lane.
                 while not await self._feed.is_member():
-                    await asyncio.sleep(backoff_s)
+                    await asyncio.sleep(self._backoff_s)
 
     def _tell_where(self, error: Exception) -> None:
         """So that a record that ends the worker each time can be found."""
@@ -190,6 +190,7 @@ class Lane:
         }
         self._untold.begin(self._position.applied, committed)
         await self.keeper.begin(mark)
+        self._heed_draining()
         self.recovering, self.ready = False, True
         self._log.info(
             "lane %d: ready with %d keys, changelog at %d",
@@ -197,6 +198,14 @@ class Lane:
             len(self._table.partition(number)),
             mark,
         )
+
+    def _heed_draining(self) -> None:
+        """A client may have swallowed the cancellation by which the lane was told.
+
+        Until Python 3.12 `asyncio.wait_for` does, where what it waits for has just been done.
+        """
+        if self._draining:
+            raise asyncio.CancelledError
 
     async def _let_go(self) -> None:
         self.ready = self.recovering = False
@@ -215,6 +224,7 @@ class Lane:
         self._in_hand = None
         self._fetching = True
         try:
+            self._heed_draining()  # to rewind is to move the number's next owner, too
             await self._position.rewind()
         finally:
             self._fetching = False
@@ -240,10 +250,11 @@ class Lane:
             await self._work_on(batch)
             self._position.applied.update(batch.offsets)
             self._in_hand = None
+            self._backoff_s = BACKOFF_S_MIN
 
     async def _work_on(self, batch: Batch) -> None:
         events = sum(map(len, batch.records.values()))
-        async with AsyncExitStack() as turn:
+        async with contextlib.AsyncExitStack() as turn:
             self._fetching = True  # a rebalance need not wait for a turn
             try:
                 await turn.enter_async_context(self._feed.turns.take(events))
@@ -281,6 +292,16 @@ class Lane:
         else:
             self.passed(offsets)
         return last
+
+    async def heed_successor(self, offset: int) -> None:
+        """End, or take over afresh, if the changelog has reached an offset since it was read.
+
+        Raises:
+            ProducerFenced: it has: then another worker has taken the number over.
+        """
+        tp = TopicPartition(self._settings.changelog, self.number)
+        if (await self._feed.ends([tp]))[tp] > offset:
+            raise ProducerFenced
 
     def passed(self, offsets: Mapping[TopicPartition, int]) -> None:
         """A batch is done, and the group not told: its offsets go with a later commit."""

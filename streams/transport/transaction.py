@@ -96,6 +96,11 @@ class Transactions:
         done, _ = await asyncio.wait({stopping}, timeout=CLOSE_S_MAX)
         if not done:  # the broker is away: what is unsent is not committed, so it may go
             stopping.cancel()
+            # It did not come to these.
+            sending = self._producer._sender.sender_task  # noqa: SLF001
+            if sending is not None:
+                sending.cancel()
+            await self._producer.client.close()
 
     async def commit(
         self, outputs: Iterable[Output], offsets: Mapping[TopicPartition, int]

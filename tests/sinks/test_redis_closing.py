@@ -59,3 +59,29 @@ async def test_a_bug_is_no_redis_that_is_away(monkeypatch: pytest.MonkeyPatch) -
 
 async def _not_written_yet() -> None:
     raise NotImplementedError
+
+
+async def test_a_cancellation_is_none_less_for_coming_when_a_command_is_sent() -> None:
+    server = await asyncio.start_server(_listen, "127.0.0.1", 0)
+    async with server:
+        connection = Connection(
+            host="127.0.0.1", port=server.sockets[0].getsockname()[1], protocol=2, driver_info=None
+        )
+        await connection.connect()
+        sent = 0
+
+        async def keep_sending() -> None:
+            nonlocal sent
+            while sent < 200:
+                await connection.send_packed_command([b"PING\r\n"])
+                sent += 1
+
+        for turns in range(6):
+            sent = 0
+            sending = asyncio.create_task(keep_sending())
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            sending.cancel()
+            await asyncio.wait({sending}, timeout=5)
+            assert sending.cancelled(), turns
+        await connection.disconnect()

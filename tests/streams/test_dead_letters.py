@@ -6,6 +6,7 @@ import pytest
 
 from models.reasons import Reason, Refusal
 from streams.dead_letters import (
+    KEY_BYTES_MAX,
     VALUE_BYTES_MAX,
     WINDOW_EVENTS,
     DeadLetterLimit,
@@ -44,46 +45,67 @@ def test_long_values_are_cut_and_say_so() -> None:
     assert dict(letter.headers)["clv-truncated"] == b"%d" % len(value)
 
 
+def test_long_keys_are_cut_and_say_so_too() -> None:
+    key = b"k" * (KEY_BYTES_MAX + 1)
+    letter = dead_letter(record(b"{}", key=key), Refusal(Reason.MISSING_FIELD, "id"))
+    headers = dict(letter.headers)
+    assert letter.key == headers["clv-key"] == key[:KEY_BYTES_MAX]
+    assert letter.value == b"{}"
+    assert headers["clv-truncated"] == b"2"  # so nobody takes it for whole, and replays it
+
+
 def test_a_null_value_stays_null() -> None:
     letter = dead_letter(record(None, key=None), Refusal(Reason.EMPTY_VALUE, "null"))
     assert letter.value is None
     assert letter.key is None
 
 
+def commit(limit: DeadLetterLimit, bad: list[bool]) -> None:
+    limit.check(bad)
+    limit.add(bad)
+
+
+def test_a_batch_that_is_checked_again_and_again_counts_once() -> None:
+    limit = DeadLetterLimit(0.5)
+    commit(limit, [False] * WINDOW_EVENTS)
+    for _ in range(WINDOW_EVENTS):
+        limit.check([True] * 20)  # Kafka is away, and the batch is repeated
+
+
 @pytest.mark.parametrize("batch", [1, 7, 1_000])
 def test_limit_counts_full_windows_only(batch: int) -> None:
     limit = DeadLetterLimit(0.5)
     for start in range(0, WINDOW_EVENTS - 1, batch):
-        limit.observe([True] * min(batch, WINDOW_EVENTS - 1 - start))
+        commit(limit, [True] * min(batch, WINDOW_EVENTS - 1 - start))
     with pytest.raises(TooManyDeadLetters, match="CLV_DEAD_LETTER_LIMIT"):
-        limit.observe([True])
+        commit(limit, [True])
 
 
 @pytest.mark.parametrize("batch", [WINDOW_EVENTS, 3 * WINDOW_EVENTS])
 def test_one_batch_may_fill_the_window(batch: int) -> None:
     with pytest.raises(TooManyDeadLetters):
-        DeadLetterLimit(0.5).observe([True] * batch)
+        commit(DeadLetterLimit(0.5), [True] * batch)
 
 
 def test_half_of_the_window_is_allowed_and_one_more_is_not() -> None:
     half = [True, False] * (WINDOW_EVENTS // 2)
     limit = DeadLetterLimit(0.5)
-    limit.observe(half)
-    limit.observe(half)
+    commit(limit, half)
+    commit(limit, half)
     with pytest.raises(TooManyDeadLetters):
-        limit.observe([True, True])
+        commit(limit, [True, True])
 
 
 def test_bad_events_leave_the_window_as_good_ones_come() -> None:
     limit = DeadLetterLimit(0.5)
-    limit.observe([True] * (WINDOW_EVENTS // 2))
+    commit(limit, [True] * (WINDOW_EVENTS // 2))
     for _ in range(10):
-        limit.observe([False] * WINDOW_EVENTS)
-    limit.observe([True] * (WINDOW_EVENTS // 2))
+        commit(limit, [False] * WINDOW_EVENTS)
+    commit(limit, [True] * (WINDOW_EVENTS // 2))
 
 
 def test_a_bad_stretch_within_one_large_batch_is_found() -> None:
     limit = DeadLetterLimit(0.5)
     flags = [False] * 5_000 + [True] * WINDOW_EVENTS + [False] * 15_000
     with pytest.raises(TooManyDeadLetters):
-        limit.observe(flags)
+        commit(limit, flags)

@@ -11,6 +11,7 @@ import redis
 from models.policy import Policy
 from models.rescore import rescore
 from sinks.metrics import Metrics
+from sinks import redis_portions as portions_module
 from sinks.redis import MarkAhead, RedisScores
 from sinks.redis_portions import Scored
 from sinks.sink import Unavailable, Unusable
@@ -229,3 +230,64 @@ async def test_letting_go_does_not_wait_for_long(
         ending.cancel()
     await asyncio.wait({ending, writing}, timeout=1)
     assert writing.cancelled()
+
+
+async def test_who_looks_stops_when_the_partition_goes(
+    sink: RedisScores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = Owner(sink, Shop())
+    await owner.follower.align(-1)
+
+    async def away(*_: Any) -> Any:
+        raise Unavailable("Redis is away", code="connection", pause_s=0.001)
+
+    monkeypatch.setattr(module, "LOOK_S", 0.0)
+    monkeypatch.setattr(sink, "reflects", away)
+    looking = asyncio.create_task(owner.follower.look(owner.shop.mark))
+    await asyncio.sleep(0.05)
+    assert not looking.done()
+    assert "redis: Redis is away" in owner.readiness.verdict()[1]
+    await owner.follower.end()
+    await asyncio.wait({looking}, timeout=1)
+    assert looking.cancelled()
+    # Nobody here needs Redis any more: the worker is as ready as it can be.
+    assert "redis: Redis is away" not in owner.readiness.verdict()[1]
+
+
+async def test_two_who_write_all_of_the_same_come_to_an_end(
+    sink: RedisScores, redis_url: str, database: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "YIELD_S_MIN", 0.02)
+    monkeypatch.setattr(portions_module, "CUSTOMERS_MAX", 10)
+    shop = Shop()
+    shop.buy(*(f"c{n}" for n in range(200)))
+    other = RedisScores(redis_url)
+    both = [Owner(sink, shop), Owner(other, shop)]
+    for owner in both:
+        refill = owner._refill
+        owner.follower._refill = lambda customers=None, refill=refill: _slowly(refill(customers))
+    async with asyncio.timeout(30):
+        await asyncio.gather(*(owner.follower.align(shop.mark) for owner in both))
+    assert revisions(database) == {f"c{n}": 1 for n in range(200)}
+    assert mark(database) == shop.mark
+    await other.close()
+
+
+async def _slowly(chunks: Iterable[Scored]) -> AsyncIterator[Scored]:
+    for chunk in chunks:
+        await asyncio.sleep(0)
+        yield chunk
+
+
+async def test_a_redis_that_stays_ahead_of_its_only_writer_is_told(
+    sink: RedisScores, database: Any
+) -> None:
+    owner = Owner(sink, Shop())
+    await owner.follower.align(-1)
+    await owner.buys("a")
+    await owner.follower.settled()
+    database.set("clv:mark:0", "1000000")  # by another installation, or from a backup
+    await owner.buys("a")
+    await owner.buys("a")  # and yet another commit succeeded: nobody has taken over
+    with pytest.raises(MarkAhead, match="CLV_REDIS_PREFIX"):
+        await owner.follower.settled()

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from models.events import Decoder
-from streams.intake import in_order, take_in
+from streams.intake import FORWARDED_HEADER_BYTES_MAX, in_order, take_in
 from streams.placement import partition_of
 from streams.topics import CLOCK, ENGAGEMENTS, PURCHASES
 
@@ -102,3 +102,27 @@ def test_a_known_customer_is_at_home() -> None:
     )
     assert len(intake.events) == 1
     assert not intake.rerouted
+
+
+def test_a_record_of_the_future_moves_no_partition_there() -> None:
+    (here,) = residents(0, 1)
+    years = 10 * 365 * 86_400_000
+    records = [record(PURCHASES, 0, here), record(PURCHASES, 1, here, NOON_MS + years)]
+    intake = take_in(DECODER, {PURCHASES: records}, 0, PARTITIONS, {}, NOON_MS)
+    assert len(intake.events) == 1
+    ((refused, why),) = intake.refused
+    assert (refused.offset, why.reason) == (1, "bad_time")
+    assert intake.flags == [0, 1]
+    # Where ticks follow the events, wherever these are, there is no such limit.
+    assert len(take_in(DECODER, {PURCHASES: records}, 0, PARTITIONS, {}).events) == 2
+
+
+def test_what_is_forwarded_fits_whatever_headers_it_had() -> None:
+    (there,) = residents(2, 1)
+    headers = (("trace", bytes(FORWARDED_HEADER_BYTES_MAX - 5)),)
+    too_many = (*headers, ("x", None))
+    records = [
+        record(PURCHASES, n, there, headers=some) for n, some in enumerate((headers, too_many))
+    ]
+    intake = take_in(DECODER, {PURCHASES: records}, 0, PARTITIONS, known={})
+    assert [one.headers for one in intake.rerouted[PURCHASES, 2]] == [list(headers), []]

@@ -59,6 +59,14 @@ def test_patience_ends() -> None:
     assert times(alignment.take({}, lambda tp: tp == B, PATIENCE_S + 0.1)) == {"a": [7]}
 
 
+def test_ticks_do_not_prolong_it() -> None:
+    alignment = Alignment([A, B])
+    assert not alignment.take({A: records(7)}, lambda tp: tp == B, 0)
+    taken = alignment.take({CLOCK: records(8)}, lambda tp: tp == B, PATIENCE_S)
+    assert times(taken) == {"clock": [8]}
+    assert times(alignment.take({}, lambda tp: tp == B, PATIENCE_S + 0.1)) == {"a": [7]}
+
+
 @given(
     st.lists(st.integers(0, 50), max_size=30),
     st.lists(st.integers(0, 50), max_size=30),

@@ -1,11 +1,13 @@
 """A lane through take-over, drain, failure, retake, gaps and cancelled fetches."""
 
 import asyncio
+import contextlib
 import weakref
 from typing import Any
 
 import pytest
 from aiokafka.errors import IllegalOperation, KafkaError, ProducerFenced
+from aiokafka.structs import TopicPartition
 
 from streams.transport import lane as lane_module
 from streams.transport import untold
@@ -441,3 +443,70 @@ async def test_a_lane_that_waits_for_its_turn_gives_way_to_a_rebalance(broker: B
     await until(lambda: counted(broker) == 5)
     assert [offset for _, offset in agent.applied] == [0, 1, 2, 3, 4]
     await lane.close()
+
+
+async def test_a_take_over_that_swallows_its_cancellation_ends_all_the_same(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `asyncio.wait_for` does before Python 3.12; the number has a new owner by then."""
+    asked, go_on = asyncio.Event(), asyncio.Event()
+
+    async def begin(_self: Counts, _mark: int) -> None:
+        asked.set()
+        while not go_on.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await go_on.wait()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Counts, "begin", begin)
+        (lane, _) = new_lane(broker)
+        task = lane.start()
+        await asked.wait()
+        assert not await lane.drain(0.01)
+        await lane.close()
+    agent, (successor, _) = Agent(broker), new_lane(broker)
+    broker.publish(IN, 3)
+    successor.start()
+    await until(lambda: counted(broker) == 3)
+    go_on.set()
+    await asyncio.wait({task}, timeout=1)
+    assert task.done()
+    assert not lane.ready
+    broker.publish(IN, 2)
+    await until(lambda: counted(broker) == 5)
+    assert [offset for _, offset in agent.applied] == [0, 1, 2, 3, 4]
+    await successor.close()
+
+
+async def test_work_that_always_fails_is_repeated_ever_less_often(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lane_module, "BACKOFF_S_MAX", 0.016)
+    waited: list[float] = []
+    sleep = asyncio.sleep
+
+    async def noted(seconds: float, *args: Any) -> None:
+        waited.append(seconds)
+        await sleep(seconds, *args)
+
+    broker.publish(IN, 3)
+    broker.faults = [KafkaError("corrupt")] * 6
+    _, (lane, _) = Agent(broker), new_lane(broker)
+    monkeypatch.setattr(lane_module.asyncio, "sleep", noted)
+    lane.start()
+    await until(lambda: counted(broker) == 3)
+    assert [seconds for seconds in waited if seconds > 0.001] == [0.002, 0.004, 0.008, 0.016, 0.016]
+    broker.publish(IN)
+    await until(lambda: counted(broker) == 4)
+    assert lane._backoff_s == lane_module.BACKOFF_S_MIN
+    await lane.close()
+
+
+async def test_a_changelog_that_has_gone_on_has_another_owner(broker: Broker) -> None:
+    lane, _ = new_lane(broker)
+    log = TopicPartition("log", 0)
+    broker.logs[log], broker.begins[log] = [], 0
+    broker.publish(log, 7)
+    await lane.heed_successor(7)
+    with pytest.raises(ProducerFenced):
+        await lane.heed_successor(6)

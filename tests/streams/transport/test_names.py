@@ -17,6 +17,8 @@ from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.consumer.subscription_state import Assignment, SubscriptionState, TopicPartitionState
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.producer.sender import AddPartitionsToTxnHandler
+from aiokafka.record.default_records import _DefaultRecordBatchPy
+from aiokafka.record.memory_records import _MemoryRecordsPy
 from faust.agents.manager import AgentManager
 from faust.app.base import BootStrategy
 from faust.tables.manager import TableManager
@@ -45,6 +47,10 @@ SIGNATURES = [
     (Consumer, "wait_empty", ["self"]),
     (Assignment, "state_value", ["self", "tp"]),
     (PartitionRecords, "_consumer_record", ["self", "tp", "record"]),
+    (PartitionRecords, "_unpack_records", ["self"]),
+    (_MemoryRecordsPy, "_cache_next", ["self", "len_offset", "log_overhead"]),
+    (_MemoryRecordsPy, "next_batch", ["self", "_min_slice", "_magic_offset"]),
+    (_DefaultRecordBatchPy, "_maybe_uncompress", ["self"]),
     (AIOKafkaConnection, "send", ["self", "request", "expect_response"]),
     (AIOKafkaConnection, "_send_sasl_token", ["self", "payload", "expect_response"]),
 ]
