@@ -26,9 +26,13 @@ class TooManyDeadLetters(Complaint):
 def dead_letter(record: Any, why: Refusal) -> Record:
     """The original bytes, and in headers why and whence."""
     key, value = record.key, record.value
-    whole = len(key or b"") <= KEY_BYTES_MAX and len(value or b"") <= VALUE_BYTES_MAX
-    if key is not None:
+    cut = []
+    if value is not None and len(value) > VALUE_BYTES_MAX:
+        value = value[:VALUE_BYTES_MAX]
+        cut.append(("clv-truncated", b"%d" % len(record.value)))
+    if key is not None and len(key) > KEY_BYTES_MAX:
         key = key[:KEY_BYTES_MAX]
+        cut.append(("clv-key-truncated", b"%d" % len(record.key)))
     headers = [
         ("clv-reason", why.reason.encode()),
         ("clv-detail", why.detail.encode("utf-8", "replace")[:DETAIL_BYTES_MAX]),
@@ -43,12 +47,8 @@ def dead_letter(record: Any, why: Refusal) -> Record:
         ("ce_time", rfc3339(np.array([record.timestamp]))[0].encode()),
         ("ce_specversion", b"1.0"),
     ]
-    if value is not None:
-        value = value[:VALUE_BYTES_MAX]
-    if not whole:
-        headers.append(("clv-truncated", b"%d" % len(record.value or b"")))
     # Stamped with the time of writing: a letter from a replay must not be deleted on arrival.
-    return Record(key, value, headers)
+    return Record(key, value, headers + cut)
 
 
 class DeadLetterLimit:

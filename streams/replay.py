@@ -119,7 +119,7 @@ def _letter(record: Any, headers: dict[str, bytes]) -> DeadLetter:
         source=(int(headers.get("clv-partition", b"-1")), int(headers.get("clv-offset", b"-1"))),
         key=record.key,
         value=record.value,
-        truncated="clv-truncated" in headers,
+        truncated="clv-truncated" in headers or "clv-key-truncated" in headers,
     )
 
 

@@ -28,13 +28,14 @@ class _AnyText(bytearray):
         return super().decode(encoding, errors)
 
 
-class _LenientBatch(_DefaultRecordBatchPy):  # type: ignore[misc]
+class _LenientBatch(_DefaultRecordBatchPy):
     def _maybe_uncompress(self) -> None:
         super()._maybe_uncompress()
-        self._buffer = _AnyText(self._buffer)
+        buffer: bytearray = self._buffer  # type: ignore[has-type]
+        self._buffer = _AnyText(buffer)
 
 
-class _LenientRecords(_MemoryRecordsPy):  # type: ignore[misc]
+class _LenientRecords(_MemoryRecordsPy):
     def next_batch(self, *_: Any) -> Any:
         found: Any = self._next_slice
         if found[self.MAGIC_OFFSET] < _LATEST_FORMAT:

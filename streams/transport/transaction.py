@@ -14,6 +14,7 @@ from aiokafka.errors import (
     KafkaError,
     KafkaTimeoutError,
     MessageSizeTooLargeError,
+    ProducerClosed,
     ProducerFenced,
     TopicAuthorizationFailedError,
     TransactionalIdAuthorizationFailed,
@@ -96,7 +97,8 @@ class Transactions:
         done, _ = await asyncio.wait({stopping}, timeout=CLOSE_S_MAX)
         if not done:  # the broker is away: what is unsent is not committed, so it may go
             stopping.cancel()
-            # It did not come to these.
+            # It has not come to these.
+            self._producer._message_accumulator.fail_all(ProducerClosed())  # noqa: SLF001
             sending = self._producer._sender.sender_task  # noqa: SLF001
             if sending is not None:
                 sending.cancel()

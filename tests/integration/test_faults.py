@@ -1,13 +1,17 @@
 """Workers killed where it hurts most; nothing is lost and nothing is doubled."""
 
+import json
 import os
 import random
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.integration.job import Job, job, simulated
+from tests.chaos.workers import Slot
+from tests.integration.job import PARTITIONS, Job, job, simulated
+from tests.recount.murmur import partition_of
 
 EVENTS = int(os.environ.get("CLV_TEST_EVENTS", "20000"))
 CUSTOMERS = int(os.environ.get("CLV_TEST_CUSTOMERS", str(EVENTS // 20)))
@@ -35,6 +39,48 @@ def test_kill_nine_again_and_again(tmp_path: Path) -> None:
         running.settle()
         _, found = running.recount()
         assert not found, f"seed {seed}\n{found}"
+        running.stop()
+
+
+RUN_S, REST_S = 0.02, 0.38
+"""A twentieth of a core, as on a machine that is busy, or in a container with a small share."""
+
+
+def _slow_down(worker: Slot, done: threading.Event) -> None:
+    while not done.wait(RUN_S) and worker.running:
+        worker.pause()
+        done.wait(REST_S)
+        worker.resume()
+
+
+def _purchase(customer: str, number: int) -> bytes:
+    fields = {
+        "id": f"o-{number}", "type": "purchase", "customer_id": customer, "currency": "EUR",
+        "occurred_at": 1_772_357_400_000 + number, "amount_minor": 1_000 + number % 9_000,
+    }  # fmt: skip
+    return json.dumps(fields).encode()
+
+
+def test_a_backlog_on_a_twentieth_of_a_core(tmp_path: Path) -> None:
+    """A full batch would hold the worker for longer than the group waits for it, each time anew."""
+    names = (f"c-{n}" for n in range(40_000))
+    here = [name for name in names if partition_of(name.encode(), PARTITIONS) == 0]
+    with job(tmp_path) as running:
+        running.publish(_purchase(here[n % 7_000], n) for n in range(50_000))
+        running.worker.start()
+        running.wait_for("assigned")
+        done = threading.Event()
+        slowing = threading.Thread(target=_slow_down, args=(running.worker, done))
+        slowing.start()
+        try:
+            running.settle()
+        finally:
+            done.set()
+            slowing.join()
+        log = running.worker.log.read_text()
+        assert log.count("generation ") == 1, log
+        _, found = running.recount()
+        assert not found, str(found)
         running.stop()
 
 

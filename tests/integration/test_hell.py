@@ -3,6 +3,7 @@
 `CLV_TEST_EVENTS=100000` gives the busiest customer as many events.
 """
 
+import asyncio
 import json
 import os
 import random
@@ -11,7 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import aiokafka
 import pytest
+from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 from confluent_kafka import Producer
 
 from tests.integration.job import PARTITIONS, Job, job
@@ -137,6 +140,59 @@ def test_the_recount_agrees_on_input_from_hell_and_the_limit_stops(tmp_path: Pat
         assert sum(counted.outcomes.values()) == published
         running.stop()
         _limit_reached(running, letters)
+
+
+class RawName(str):
+    """The name of a header, as a client of C or Go may write it."""
+
+    __slots__ = ()
+
+    def encode(self, *_: Any) -> bytes:
+        return b"m\xfcnchen"
+
+
+async def _publish_raw(bootstrap: str, raw: Raw, partition: int) -> None:
+    """One record whose header has a name that is no UTF-8."""
+    topic, key, value = raw
+    async with aiokafka.AIOKafkaProducer(bootstrap_servers=bootstrap) as producer:
+        batch = producer.create_batch()
+        batch._builder = _DefaultRecordBatchBuilderPy(2, 0, 0, -1, -1, -1, 1 << 20)
+        batch.append(timestamp=None, key=key, value=value, headers=[(RawName("x"), b"1")])
+        batch.close()
+        await (await producer.send_batch(batch, topic, partition=partition))
+
+
+def test_what_is_large_or_misnamed_beside_the_value_stops_nothing(tmp_path: Path) -> None:
+    """Compressed on the way, so that Kafka takes it; none of it may be published uncompressed."""
+    with job(tmp_path) as running:
+        producer = Producer(
+            {
+                "bootstrap.servers": running.kafka.bootstrap,
+                "compression.type": "lz4",
+                "message.max.bytes": 9_000_000,
+            }
+        )
+        producer.produce(PURCHASES, b"{}", key=bytes(3_000_000), partition=0)
+        topic, key, value = purchase("astray", 1)
+        assert key is not None
+        away = (partition_of(key, PARTITIONS) + 1) % PARTITIONS
+        headers = [("trace", bytes(3_000_000))]
+        producer.produce(topic, value, key=key, partition=away, headers=headers)
+        assert producer.flush(60) == 0
+        named = purchase("named", 2)
+        assert named[1] is not None
+        home = partition_of(named[1], PARTITIONS)
+        asyncio.run(_publish_raw(running.kafka.bootstrap, named, home))
+        asyncio.run(_publish_raw(running.kafka.bootstrap, purchase("named", 3), (home + 1) % 4))
+        publish(running, iter([view(f"c-{n}", n) for n in range(100)]))
+        running.worker.start()
+        running.settle()
+        counted, found = running.recount()
+        assert not found, str(found)
+        assert found.compared["dead letters"] == 1
+        assert counted.outcomes[PURCHASES, "processed"] == 3
+        assert counted.outcomes[ENGAGEMENTS, "processed"] == 100
+        running.stop()
 
 
 def dead_letters(running: Job) -> int:

@@ -10,8 +10,8 @@ import redis
 
 from models.policy import Policy
 from models.rescore import rescore
-from sinks.metrics import Metrics
 from sinks import redis_portions as portions_module
+from sinks.metrics import Metrics
 from sinks.redis import MarkAhead, RedisScores
 from sinks.redis_portions import Scored
 from sinks.sink import Unavailable, Unusable

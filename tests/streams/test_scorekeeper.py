@@ -11,7 +11,7 @@ import numpy as np
 import orjson
 import pytest
 import redis
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, ProducerFenced
 from aiokafka.structs import TopicPartition
 
 from models.events import Decoder
@@ -321,6 +321,30 @@ async def test_a_value_that_is_no_state_is_named(partition: Partition) -> None:
     with pytest.raises(DamagedChangelog) as damaged:
         await partition.keeper()
     assert (damaged.value.topic, damaged.value.key) == (CHANGELOG, b"ann")
+
+
+async def test_who_was_overtaken_while_it_took_over_is_told_so(
+    partition: Partition, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Redis is then ahead of the changelog as it was read, and yet nothing is wrong with it."""
+    keeper = await partition.keeper()
+    await partition.work(keeper, partition.batch(purchases=[purchase(0, ANN)]))
+    await keeper.settled()
+    read, asked = list(partition.changelog), []
+
+    async def heed_successor(offset: int) -> None:
+        asked.append(offset)
+        raise ProducerFenced
+
+    lane: Any = SimpleNamespace(number=NUMBER, applied={}, heed_successor=heed_successor)
+    late = Scorekeeper(partition.shared, lane, {})
+    await late.prepare()
+    late.restore(read, 0)
+    await partition.work(keeper, partition.batch(purchases=[purchase(1, BEA)]))
+    await keeper.settled()
+    with pytest.raises(ProducerFenced):
+        await late.begin(read[-1].offset)
+    assert asked == [partition.changelog[-1].offset]
 
 
 async def test_gauges_go_also_when_the_end_is_broken_off(

@@ -1,6 +1,6 @@
 """Headers with names that are no UTF-8 do not keep their records, or others, from being read."""
 
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from aiokafka.consumer import fetcher
@@ -19,7 +19,7 @@ class Name(str):
 
     __slots__ = ("raw",)
 
-    def __new__(cls, raw: bytes) -> "Name":
+    def __new__(cls, raw: bytes) -> Self:
         made = super().__new__(cls, raw.decode("latin-1"))
         made.raw = raw
         return made

@@ -15,8 +15,8 @@ from aiokafka.conn import AIOKafkaConnection
 from aiokafka.consumer.fetcher import PartitionRecords
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.consumer.subscription_state import Assignment, SubscriptionState, TopicPartitionState
-from aiokafka.producer.message_accumulator import BatchBuilder
-from aiokafka.producer.sender import AddPartitionsToTxnHandler
+from aiokafka.producer.message_accumulator import BatchBuilder, MessageAccumulator
+from aiokafka.producer.sender import AddPartitionsToTxnHandler, Sender
 from aiokafka.record.default_records import _DefaultRecordBatchPy
 from aiokafka.record.memory_records import _MemoryRecordsPy
 from faust.agents.manager import AgentManager
@@ -48,6 +48,7 @@ SIGNATURES = [
     (Assignment, "state_value", ["self", "tp"]),
     (PartitionRecords, "_consumer_record", ["self", "tp", "record"]),
     (PartitionRecords, "_unpack_records", ["self"]),
+    (MessageAccumulator, "fail_all", ["self", "exception"]),
     (_MemoryRecordsPy, "_cache_next", ["self", "len_offset", "log_overhead"]),
     (_MemoryRecordsPy, "next_batch", ["self", "_min_slice", "_magic_offset"]),
     (_DefaultRecordBatchPy, "_maybe_uncompress", ["self"]),
@@ -89,6 +90,9 @@ def test_attribute_is_there(owner, name) -> None:
         (AIOKafkaConsumer.__init__, "self._subscription = "),
         (AIOKafkaConsumer.__init__, "self._client = "),
         (AIOKafkaProducer.__init__, "self.client = "),
+        (AIOKafkaProducer.__init__, "self._message_accumulator = "),
+        (AIOKafkaProducer.__init__, "self._sender = "),
+        (Sender.sender_task.fget, "return self._sender_task"),
         (AIOKafkaConnection.connect, "self._writer, self._protocol = "),
         (AddPartitionsToTxnHandler.handle_response, "return BACKOFF_OVERRIDE"),
         (BatchBuilder.__init__, "self._builder = DefaultRecordBatchBuilder("),

@@ -1,0 +1,65 @@
+"""A worker that could not end in order says so, and its status does."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from aiokafka.errors import MessageSizeTooLargeError
+
+from streams import worker
+from streams.complaint import Complaint
+
+
+async def _end(monkeypatch: pytest.MonkeyPatch, release: Callable[[Any], Awaitable[None]]) -> None:
+    """Tell a worker to stop whose lanes let go as they do here."""
+
+    async def ticks(*_: Any) -> None:
+        await asyncio.sleep(3600)
+
+    async def stop_app() -> None:
+        pass
+
+    monkeypatch.setattr(worker.clock, "make_ticks", ticks)
+    failed: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
+    app: Any = SimpleNamespace(failed=failed, stop=stop_app)
+    app.consumer = SimpleNamespace(release=lambda: release(app))
+    stop = asyncio.Event()
+    stop.set()
+    nothing: Any = None
+    await worker._work(app, nothing, nothing, nothing, stop)
+
+
+async def test_in_order(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+
+    async def release(_app: Any) -> None:
+        pass
+
+    await _end(monkeypatch, release)
+    assert caplog.messages[-1] == "stopped: all that was begun is committed"
+
+
+async def test_what_fails_while_it_stops_is_told(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+
+    async def release(app: Any) -> None:
+        app.failed.set_result(MessageSizeTooLargeError("of the batch in flight"))
+
+    with pytest.raises(Complaint, match="MessageSizeTooLargeError"):
+        await _end(monkeypatch, release)
+    assert not any(message.startswith("stopped") for message in caplog.messages)
+
+
+async def test_what_does_not_end_in_time_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "STOP_S_MAX", 0.02)
+
+    async def release(_app: Any) -> None:
+        await asyncio.sleep(3600)
+
+    with pytest.raises(Complaint, match="did not stop within"):
+        await _end(monkeypatch, release)
