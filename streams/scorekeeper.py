@@ -93,6 +93,7 @@ class Scorekeeper:
         self._settling: Step | None = None
         self._state_bytes = 0
         self._begun_s = 0.0
+        self._ended = False
         self.now_ms = 0
 
     # -- recovery -----------------------------------------------------------------------------
@@ -175,6 +176,7 @@ class Scorekeeper:
 
     async def end(self) -> None:
         """Let Redis have what is committed, and leave the gauges."""
+        self._ended = True
         try:
             await self._follower.end()
         finally:
@@ -261,6 +263,8 @@ class Scorekeeper:
 
     def remember(self, batch: Batch, result: Step) -> None:
         """After the commit: the table, the schedule, and Redis."""
+        if self._ended:  # since the commit: the next owner reads it from the changelog
+            return
         table = self._table
         before = filter(None, map(table.get, result.states))
         self._state_bytes += sum(map(len, result.states.values())) - sum(map(len, before))

@@ -362,6 +362,19 @@ async def test_gauges_go_also_when_the_end_is_broken_off(
     assert all(line.endswith(" 0.0") for line in gauges(partition.metrics))
 
 
+async def test_what_is_committed_as_the_partition_goes_is_the_next_owners(
+    partition: Partition,
+) -> None:
+    keeper = await partition.keeper()
+    batch = partition.batch(purchases=[purchase(0, ANN)])
+    result = await keeper.step(intake := keeper.decode(batch))
+    await keeper.publish(batch, result, intake)
+    await keeper.end()  # before the agent comes to its turn
+    keeper.remember(batch, result)
+    assert keeper._follower._writing is None
+    assert all(line.endswith(" 0.0") for line in gauges(partition.metrics))
+
+
 async def test_a_prediction_is_judged_once_whoever_owns_the_partition(
     partition: Partition,
 ) -> None:
