@@ -1,7 +1,7 @@
 """Input events: from the bytes of a Kafka record to a checked `Event`, or to a `BadEvent`.
 
 The way of a good event is one pass of typed decoding and a few comparisons. Only when that pass
-fails does `models.refusals` look again, slowly, for the reason.
+fails does `models.second_look` look again, slowly: for an event all the same, or for the reason.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,8 @@ import msgspec
 
 from models.currencies import conversions
 from models.reasons import BadEvent, Reason
-from models.refusals import ID_BYTES_MAX, check_nesting, check_text, explain, quoted, shown
+from models.refusals import ID_BYTES_MAX, check_nesting, check_text, quoted, shown
+from models.second_look import second_look
 
 __all__ = ["ENGAGEMENT_TYPES", "BadEvent", "Decoder", "Event", "Kind", "Reason"]
 
@@ -137,8 +138,8 @@ class Decoder:
     """Turns the records of the input topics into events, or says why it refuses them.
 
     Whatever the bytes, the result is an `Event` or a `BadEvent`, nothing else. Fields not in the
-    contract are ignored. Of a key that an object has twice, the last counts. Fractions of a
-    millisecond are cut off.
+    contract are ignored, half a character in them, too. Of a key that an object has twice, the
+    last counts. Fractions of a millisecond are cut off.
 
     Args:
         currency: the reporting currency, ISO 4217.
@@ -177,7 +178,7 @@ class Decoder:
         try:
             raw = _decode_purchase(_checked(value))
         except _MALFORMED as error:
-            raise explain(value, PurchaseMessage, error) from None
+            raw = second_look(value or b"", PurchaseMessage, error)
         customer = _checked_ids(raw.id, raw.customer_id)
         kind = _PURCHASE if raw.type == "purchase" else _REFUND
         if kind == _REFUND and raw.type != "refund":
@@ -208,7 +209,7 @@ class Decoder:
         try:
             raw = _decode_engagement(_checked(value))
         except _MALFORMED as error:
-            raise explain(value, EngagementMessage, error) from None
+            raw = second_look(value or b"", EngagementMessage, error)
         customer = _checked_ids(raw.id, raw.customer_id)
         at_ms = self._checked_time(raw.occurred_at, timestamp_ms)
         if key is not None and key != customer:

@@ -20,7 +20,8 @@ class Reason(StrEnum):
     """The value is over 64 KiB."""
 
     INVALID_JSON = "invalid_json"
-    """Not JSON (RFC 8259) in UTF-8, or nested more than 256 levels deep."""
+    """Not JSON (RFC 8259) in UTF-8, or nested more than 256 levels deep; or a field of the contract
+    holds half a character, by an escape such as `\\ud83d` without the other half."""
 
     NOT_AN_OBJECT = "not_an_object"
     """JSON, but a list, a string, a number, a boolean or null."""

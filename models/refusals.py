@@ -5,11 +5,13 @@ counted, and nesting is measured without recursion.
 """
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
 
 import msgspec
 import numpy as np
 
+from models.half_characters import holds_half
 from models.reasons import BadEvent, Reason
 
 ID_BYTES_MAX = 256
@@ -81,40 +83,40 @@ def check_nesting(value: bytes) -> None:
         raise BadEvent(Reason.INVALID_JSON, f"nested over {NESTING_MAX} levels deep")
 
 
-def explain(value: bytes | None, shape: type[msgspec.Struct], error: Exception) -> BadEvent:
-    """Why a value could not be decoded.
+def named_fields(value: bytes, shape: type[msgspec.Struct]) -> dict[str, bytes]:
+    """The JSON of each field that a message must have; of a key that stands twice, the last.
 
     Args:
-        value: the bytes that failed; their size, encoding and nesting may be the reason.
-        shape: the struct that they should have been; all of its fields are required.
-        error: what the decoder said.
+        value: what could not be decoded.
+        shape: the struct that it should have been; all of its fields are required.
 
-    Returns:
-        The error to raise: the first fault in the order of `Reason`, then of the fields.
+    Raises:
+        BadEvent: `not_an_object` or `missing_field`.
+        msgspec.DecodeError: the value is no JSON.
     """
-    if isinstance(error, UnicodeDecodeError):
-        return BadEvent(Reason.INVALID_JSON, f"not UTF-8: byte {error.start}, {error.reason}")
-    try:
-        whole = bytes(_decode_any(value or b""))
-        if not whole.startswith(b"{"):
-            return BadEvent(Reason.NOT_AN_OBJECT, f"an object, not {_json_type(whole)}")
-        fields = _decode_fields(whole)
-    except (msgspec.DecodeError, RecursionError) as malformed:
-        return BadEvent(Reason.INVALID_JSON, str(malformed))
-    missing = [name for name in shape.__struct_fields__ if name not in fields]
-    if missing:
-        return BadEvent(Reason.MISSING_FIELD, f"`{missing[0]}` is missing")
-    faults = [
-        fault
-        for name in shape.__struct_fields__
-        if (fault := _fault(name, bytes(fields[name]).strip())) is not None
-    ]
-    order = list(Reason)
-    return min(
-        faults,
-        key=lambda fault: order.index(Reason(fault.reason)),
-        default=BadEvent(Reason.INVALID_JSON, str(error)),
-    )
+    whole = bytes(_decode_any(value))
+    if not whole.startswith(b"{"):
+        raise BadEvent(Reason.NOT_AN_OBJECT, f"an object, not {_json_type(whole)}")
+    fields = _decode_fields(whole)
+    for name in shape.__struct_fields__:
+        if name not in fields:
+            raise BadEvent(Reason.MISSING_FIELD, f"`{name}` is missing")
+    return {name: bytes(fields[name]).strip() for name in shape.__struct_fields__}
+
+
+def refuse_faults(fields: Mapping[str, bytes]) -> None:
+    """Refuses fields of which one is no value of its type.
+
+    Args:
+        fields: the JSON of each.
+
+    Raises:
+        BadEvent: the first fault in the order of `Reason`, then of the fields.
+    """
+    faults = [fault for item in fields.items() if (fault := _fault(*item)) is not None]
+    if faults:
+        order = list(Reason)
+        raise min(faults, key=lambda fault: order.index(Reason(fault.reason)))
 
 
 def _json_type(raw: bytes) -> str:
@@ -123,6 +125,11 @@ def _json_type(raw: bytes) -> str:
 
 def _fault(field: str, raw: bytes) -> BadEvent | None:
     """What is wrong with one field's JSON, if it is wrong by itself."""
+    if raw.startswith(b'"') and holds_half(raw):
+        return BadEvent(
+            Reason.INVALID_JSON,
+            f"`{field}` holds half a character: an escape such as `\\ud83d` without the other half",
+        )
     if field == "amount_minor":
         return _integer_fault(field, raw, Reason.BAD_AMOUNT)
     if field == "occurred_at":

@@ -15,6 +15,7 @@ import numpy as np
 from models.days import Days
 from models.engagement_fit import EngagementDays
 from models.events import BadEvent, Decoder
+from models.half_characters import whole_characters
 from streams.complaint import Complaint
 from streams.csv_rows import BadRow, EngagementRow, read_engagements
 from streams.settings import Settings
@@ -88,7 +89,7 @@ def _json_rows(lines: Iterator[str], settings: Settings) -> Iterator[EngagementR
         if not value:
             continue
         try:
-            kind = route(value).type
+            kind = route(whole_characters(value)).type
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             kind = ""
         if kind in _NO_ENGAGEMENT:

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from models.events import BadEvent, Decoder
+from models.half_characters import whole_characters
 from streams import topics
 from streams.publisher import Record
 from streams.settings import Settings
@@ -82,7 +83,7 @@ class Router:
         for number, value in lines:
             tally.lines += 1
             try:
-                route = self._route(value)
+                route = self._route(whole_characters(value))
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 route = _Route()
             purchase = route.type in _PURCHASE_TYPES or not route.type

@@ -16,6 +16,7 @@ from typing import Any, Final
 import msgspec
 from aiokafka import AIOKafkaProducer
 
+from models.half_characters import whole_characters
 from streams import topics
 from streams.complaint import Complaint
 from streams.placement import partition_of
@@ -175,7 +176,8 @@ def _with_value(letter: DeadLetter, value: bytes | None) -> DeadLetter:
     if value == letter.value:
         return letter
     try:
-        key = msgspec.json.decode(value or b"", type=_Keyed).customer_id.encode() or None
+        keyed = msgspec.json.decode(whole_characters(value or b""), type=_Keyed)
+        key = keyed.customer_id.encode() or None
     except msgspec.DecodeError:
         key = letter.key
     return replace(letter, value=value, key=key, truncated=False)

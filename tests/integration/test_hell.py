@@ -73,6 +73,9 @@ def odd_but_good() -> Iterator[Raw]:
     yield purchase("\u00e9\U0001f600", "unicode")
     yield purchase("i" * 256, "long")
     yield view("edge", "big", properties={"huge": 10**30, "float": 1e-7, "text": "x" * 60_000})
+    # What JavaScript makes of a text that was cut within an emoji.
+    yield purchase("edge", "half", note="\ud83d", other="\\\ude00\ud83d")
+    yield view("edge", "half", properties={"\ude00": ["\ud83d", "\\ud83d"]})
     deep: Any = 1
     for _ in range(150):
         deep = [deep]
@@ -94,6 +97,8 @@ def bad() -> Iterator[Raw]:
         yield view("bad", "time", occurred_at=at)
     for who in ("", "i" * 257):
         yield purchase(who, "nobody")
+    yield purchase("bad", "half \ud83d")
+    yield view("bad", "half", type="\ude00")
     yield purchase("bad", "type", type="gift")
     yield purchase("bad", "currency", currency="XXX")
     yield PURCHASES, b"somebody else", purchase("bad", "key")[2]

@@ -169,23 +169,24 @@ def _judge_shape(shape: Mapping[str, bool], fields: dict[str, Any], faults: set[
             faults.add("missing_field")
         elif is_text and type(fields[name]) is not str:
             faults.add("bad_type")
+        elif type(fields[name]) is str and _has_half_a_character(fields[name]):
+            faults.add("invalid_json")
     for name in ("id", "customer_id"):
         text = fields.get(name)
         if type(text) is str:
             _judge_id(text, faults)
 
 
+def _has_half_a_character(text: str) -> bool:
+    """Whether an escape stood for a surrogate without its other half; such a text is no UTF-8."""
+    return not text.isascii() and any(0xD800 <= ord(letter) <= 0xDFFF for letter in text)
+
+
 def _judge_id(text: str, faults: set[str]) -> None:
     if not text:
         faults.add("empty_id")
-    elif len(text) * 4 > ID_BYTES_MAX or not text.isascii():
-        try:
-            size = len(text.encode())
-        except UnicodeEncodeError:  # half of a surrogate pair, by an escape
-            faults.add("invalid_json")
-        else:
-            if size > ID_BYTES_MAX:
-                faults.add("id_too_long")
+    elif len(text) * 4 > ID_BYTES_MAX and len(text.encode(errors="replace")) > ID_BYTES_MAX:
+        faults.add("id_too_long")
 
 
 def _judge_amount(rules: Rules, fields: dict[str, Any], faults: set[str]) -> int:

@@ -45,6 +45,9 @@ GOOD = [
     (purchase()[:-1] + b', "deep": ' + b"[" * 200 + b"]" * 200 + b"}", 4999),
     (purchase()[:-1] + b', "huge": ' + b"9" * 6000 + b"}", 4999),
     (b'{"amount_minor": -1, ' + purchase()[1:], 4999),  # of a field twice, the last counts
+    (b'{"amount_minor": "a", ' + purchase()[1:], 4999),
+    (purchase(note="half of \ud83d"), 4999),  # as JavaScript writes what was cut within an emoji
+    (purchase(notes=[{"\ude00\ud83d": "\ud83d\\ude00"}]), 4999),
 ]
 BAD = [
     (None, "empty_value"),
@@ -68,6 +71,8 @@ BAD = [
     (purchase(amount_minor=True), "bad_type"),
     (purchase(occurred_at=None), "bad_type"),
     (purchase(occurred_at=[]), "bad_type"),
+    (purchase(id="\ud83d"), "invalid_json"),
+    (purchase(customer_id="4\ude002"), "invalid_json"),
     (purchase(id=""), "empty_id"),
     (purchase(id="é" * 129), "id_too_long"),
     (purchase(type="gift"), "unknown_type"),
@@ -93,6 +98,14 @@ def test_events(value: bytes, amount: int) -> None:
 @pytest.mark.parametrize(("value", "fault"), BAD)
 def test_faults(value: bytes | None, fault: str) -> None:
     assert judge(RULES, PURCHASES, None, value, NOW_MS) == frozenset({fault})
+
+
+def test_half_a_character_is_a_fault_of_any_named_field() -> None:
+    for name in ("type", "currency", "occurred_at"):
+        verdict = judge(RULES, PURCHASES, None, purchase(**{name: "\ud83d"}), NOW_MS)
+        assert "invalid_json" in verdict
+    value = without("amount_minor").replace(b"purchase", rb"\ud83d")
+    assert judge(RULES, ENGAGEMENTS, None, value, NOW_MS) == frozenset({"invalid_json"})
 
 
 def test_several_faults_are_all_named() -> None:

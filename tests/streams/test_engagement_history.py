@@ -60,7 +60,9 @@ def test_json_lines_as_they_are_published(tmp_path):
         line("page_view"),
         line("page_view"),
         line("nothing known", event_id="2"),
-        line("purchase", event_id="3", amount_minor=5, currency="EUR"),
+        line("purchase", event_id="3", amount_minor=5, currency="EUR", note="@").replace(
+            b"@", rb"\ud83d"
+        ),
         b"",
         b'{"half": ',
         line("search", event_id=""),

@@ -36,6 +36,7 @@ def routed(*documents, refuse_bad=False):
         ({**PURCHASE, "type": "refund"}, "clv.purchases"),
         (ENGAGEMENT, "clv.engagements"),
         ({**ENGAGEMENT, "type": "danced"}, "clv.engagements"),
+        ({**ENGAGEMENT, "note": "half of \ud83d"}, "clv.engagements"),
     ],
 )
 def test_a_line_goes_where_its_type_belongs(document, topic):

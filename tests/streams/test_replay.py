@@ -45,6 +45,11 @@ def test_a_repaired_value_is_whole_and_goes_under_its_own_key():
     line = b'{"letter":"0/7","value":"{\\"customer_id\\":\\"42\\"}","reason":"whatever"}'
     (mended,) = repaired([broken], [line])
     assert (mended.value, mended.key, mended.truncated) == (b'{"customer_id":"42"}', b"42", False)
+    value = b'{"customer_id":"43","note":"\\ud83d"}'  # half a character, where nobody minds it
+    (mended,) = repaired(
+        [broken], [json.dumps({"letter": "0/7", "value": value.decode()}).encode()]
+    )
+    assert (mended.value, mended.key) == (value, b"43")
 
 
 @pytest.mark.parametrize(
