@@ -98,7 +98,8 @@ class PurchaseMessage(msgspec.Struct, gc=False):
         id: names the event, once and for all, within the customer.
         type: `purchase` or `refund`.
         customer_id: the Kafka key.
-        occurred_at: when it happened: RFC 3339 with an offset, or epoch milliseconds.
+        occurred_at: when it happened: RFC 3339 with an offset, or epoch milliseconds; a leap
+            second (`:60`) is the last millisecond of its minute.
         amount_minor: minor units of `currency`; of a refund too it is positive.
         currency: ISO 4217 code.
     """
@@ -118,7 +119,8 @@ class EngagementMessage(msgspec.Struct, gc=False):
         id: names the event, once and for all, within the customer.
         type: a known one, or any other, which counts as `other`.
         customer_id: the Kafka key.
-        occurred_at: when it happened: RFC 3339 with an offset, or epoch milliseconds.
+        occurred_at: when it happened: RFC 3339 with an offset, or epoch milliseconds; a leap
+            second (`:60`) is the last millisecond of its minute.
     """
 
     id: str

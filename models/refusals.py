@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 
 from models.half_characters import holds_half
+from models.leap_seconds import without_leap_second
 from models.reasons import BadEvent, Reason
 
 ID_BYTES_MAX = 256
@@ -23,7 +24,6 @@ _HUGE = 10**_INTEGER_DIGITS_MAX
 _decode_any = msgspec.json.Decoder(msgspec.Raw).decode
 _decode_text = msgspec.json.Decoder(str).decode
 _decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-_decode_time = msgspec.json.Decoder(datetime).decode
 
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _INTEGER = re.compile(rb"-?[0-9]+")
@@ -155,8 +155,8 @@ def _integer_fault(field: str, raw: bytes, too_long: Reason) -> BadEvent | None:
 def _time_fault(raw: bytes) -> BadEvent | None:
     text = _decode_text(raw)
     try:
-        time = _decode_time(raw)
-    except msgspec.DecodeError:
+        time = msgspec.convert(without_leap_second(text), datetime)
+    except msgspec.ValidationError:
         return BadEvent(Reason.BAD_TIME, f"`occurred_at` is no RFC 3339 time: {quoted(text)}")
     if time.tzinfo is None:
         return BadEvent(Reason.BAD_TIME, f"`occurred_at` has no UTC offset: {quoted(text)}")

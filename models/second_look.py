@@ -1,14 +1,16 @@
 """What the decoder refuses and the contract does not: found the slow way, off that of good events.
 
 The decoder minds what is in fields that the contract ignores: half a character, or the value of a
-key that stands a second time. So the named fields are taken by themselves.
+key that stands a second time. So the named fields are taken by themselves. And it knows no leap
+seconds.
 """
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
 from models.half_characters import whole_characters
+from models.leap_seconds import without_leap_second
 from models.reasons import BadEvent, Reason
 from models.refusals import named_fields, refuse_faults
 
@@ -33,7 +35,10 @@ def second_look(value: bytes, shape: type[Message], error: Exception) -> Message
     try:
         fields = named_fields(whole_characters(value), shape)
         refuse_faults(fields)
-        named = {name: msgspec.Raw(raw) for name, raw in fields.items()}
+        named: dict[str, Any] = {name: msgspec.Raw(raw) for name, raw in fields.items()}
+        time = msgspec.json.decode(fields["occurred_at"])
+        if isinstance(time, str):
+            named["occurred_at"] = without_leap_second(time)
         return msgspec.json.decode(msgspec.json.encode(named), type=shape)
     # RecursionError: the caller's stack may be as deep as can be.
     except (msgspec.DecodeError, RecursionError) as malformed:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, NamedTuple, TypeVar
 
+from models.leap_seconds import without_leap_second
 from models.money import to_minor
 from models.reasons import Reason
 from streams.csv_header import OPTIONAL, REQUIRED, columns_of
@@ -207,7 +208,7 @@ def _time_ms(text: str) -> int:
             raise _Refused(Reason.BAD_TIME, f"occurred_at {text[:20]!r}… is no time")
         return int(text)
     try:
-        at = datetime.fromisoformat(text)
+        at = _instant(text)
     except ValueError:
         raise _Refused(
             Reason.BAD_TIME,
@@ -217,6 +218,13 @@ def _time_ms(text: str) -> int:
     if at.tzinfo is None:
         at = at.replace(tzinfo=UTC)
     return (at - _EPOCH) // _MS
+
+
+def _instant(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return datetime.fromisoformat(without_leap_second(text))
 
 
 def _amount_minor(cell: tuple[str, str]) -> int:

@@ -75,6 +75,7 @@ def odd_but_good() -> Iterator[Raw]:
     yield view("edge", "big", properties={"huge": 10**30, "float": 1e-7, "text": "x" * 60_000})
     # What JavaScript makes of a text that was cut within an emoji.
     yield purchase("edge", "half", note="\ud83d", other="\\\ude00\ud83d")
+    yield purchase("edge", "leap second", occurred_at="2016-12-31T23:59:60Z")
     yield view("edge", "half", properties={"\ude00": ["\ud83d", "\\ud83d"]})
     deep: Any = 1
     for _ in range(150):

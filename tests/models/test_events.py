@@ -297,6 +297,32 @@ def test_the_same_instant_written_in_many_ways(time: Any) -> None:
     assert purchase(occurred_at=time).at_ms == AT_MS
 
 
+@pytest.mark.parametrize(
+    "time",
+    [
+        "2016-12-31T23:59:60Z",  # the two of RFC 3339's like: one instant
+        "2016-12-31T18:59:60-05:00",
+        "2016-12-31t23:59:60.5z",
+        "2016-12-31 23:59:60.999999+00:00",
+        "2017-01-01T05:29:60+05:30",
+    ],
+)
+def test_a_leap_second_is_the_last_millisecond_of_its_minute(time: str) -> None:
+    last = 1_483_228_799_999  # 2016-12-31T23:59:59.999Z
+    value = json.dumps(PURCHASE | {"occurred_at": time}).encode()
+    assert DECODER.purchase(value, None, last).at_ms == last
+    value = json.dumps(ENGAGEMENT | {"occurred_at": time}).encode()
+    assert DECODER.engagement(value, None, last).at_ms == last
+    assert DECODER.engagement(value.replace(b"60", rb"\u00360"), None, last).at_ms == last
+
+
+def test_a_leap_second_that_is_refused_is_named_as_it_came() -> None:
+    for time in ("2026-03-01T23:59:60", "2026-02-30T23:59:60Z"):
+        assert f"'{time}'" in refusal(purchase, occurred_at=time).detail
+    bad = refusal(purchase, occurred_at="2026-03-01T23:59:60Z")
+    assert bad.reason == "future_time"
+
+
 def test_milliseconds_are_kept_and_what_is_finer_cut_off() -> None:
     assert purchase(occurred_at="2026-03-01T09:30:00.123Z").at_ms == AT_MS + 123
     assert purchase(occurred_at="2026-03-01T09:30:00.123987Z").at_ms == AT_MS + 123
@@ -312,7 +338,14 @@ def test_milliseconds_are_kept_and_what_is_finer_cut_off() -> None:
         "1772357400000",
         "2026-02-30T00:00:00Z",
         "2026-03-01T24:00:00Z",
-        "2026-03-01T23:59:60Z",
+        "2026-03-01T23:59:61Z",
+        "2026-03-01T24:59:60Z",
+        "2026-03-01T23:59:60",
+        "2026-03-01T23:59:60.Z",
+        "2026-03-01T23:59:600Z",
+        "2026-02-30T23:59:60Z",
+        "1999-12-31T23:59:60Z",
+        "9999-12-31T23:59:60-00:01",
         "2026-03-01T09:30:00+24:00",
         "1999-12-31T23:59:59.999Z",
         "2000-01-01T00:30:00+01:00",

@@ -47,7 +47,7 @@ _PURCHASE = {**_ENGAGEMENT, "currency": True, "amount_minor": False}
 _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 _MINOR_DIGITS = {"JPY": 0, "KRW": 0, "KWD": 3, "BHD": 3}
 _TIME = re.compile(
-    r"(\d{4}-\d\d-\d\d)[Tt ]([01]\d|2[0-3]):([0-5]\d):([0-5]\d)(?:\.(\d+))?"
+    r"(\d{4}-\d\d-\d\d)[Tt ]([01]\d|2[0-3]):([0-5]\d):([0-5]\d|60)(?:\.(\d+))?"
     r"(?:[Zz]|([+-])([01]\d|2[0-3]):([0-5]\d))",
     re.ASCII,
 )
@@ -233,7 +233,11 @@ def _judge_time(rules: Rules, time: Any, timestamp_ms: int, faults: set[str]) ->
 
 
 def parse_time(text: str) -> int | None:
-    """Epoch milliseconds of an RFC 3339 time, fractions of a millisecond cut off; else None."""
+    """Epoch milliseconds of an RFC 3339 time, fractions of a millisecond cut off; else None.
+
+    Of a leap second, the 61st of its minute, there are none: it is the millisecond before the next
+    minute.
+    """
     match = _TIME.fullmatch(text)
     if match is None:
         return None
@@ -245,6 +249,8 @@ def parse_time(text: str) -> int | None:
     if sign:
         offset = int(off_hour) * 3600 + int(off_minute) * 60
         seconds += offset if sign == "-" else -offset
+    if second == "60":
+        return seconds * 1000 - 1
     return seconds * 1000 + (int((fraction + "00")[:3]) if fraction else 0)
 
 

@@ -131,6 +131,10 @@ def test_engagements_need_no_money() -> None:
         ("2000-02-29t12:00:00.5z", 951_825_600_500),
         ("2026-03-01T09:30:00.123987+00:00", NOW_MS + 123),
         ("2026-03-01T04:00:00-05:30", NOW_MS),
+        ("2016-12-31T23:59:60Z", 1_483_228_799_999),
+        ("2016-12-31T18:59:60.25-05:00", 1_483_228_799_999),
+        ("2016-12-31T23:59:61Z", None),
+        ("2016-12-31T23:59:60", None),
         ("2026-03-01T24:00:00Z", None),
         ("2026-3-1T09:30:00Z", None),
     ],
@@ -153,6 +157,15 @@ def test_murmur2_agrees_with_aiokafka() -> None:
         key = f"c-{number * 7919}".encode()
         assert murmur2(key) == aiokafka_murmur2(key) & 0xFFFFFFFF
         assert 0 <= partition_of(key, 7) < 7
+
+
+def test_two_readings_of_a_leap_second_agree() -> None:
+    decoder = Decoder(RULES.currency, RULES.rates, RULES.future_tolerance_ms)
+    for time in ("2016-12-31T23:59:60Z", "2016-12-31T18:59:60.25-05:00", "2000-01-01 00:00:60z"):
+        value = purchase(occurred_at=time)
+        event = judge(RULES, PURCHASES, None, value, NOW_MS)
+        assert isinstance(event, Event)
+        assert decoder.purchase(value, None, NOW_MS).at_ms == event.at_ms
 
 
 def test_two_readings_of_the_contract_agree() -> None:
