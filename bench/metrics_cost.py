@@ -61,9 +61,7 @@ def least(call: Callable[[], object]) -> float:
     return min(found)
 
 
-def report(
-    metrics: Metrics, made: Report, chunk: list[Record], result: Step, taken: Intake
-) -> None:
+def report(metrics: Metrics, made: Report, result: Step, taken: Intake) -> None:
     """All that a worker says of one batch."""
     made.batch(0.05, result, taken)
     made.state(4_000_000)
@@ -72,7 +70,7 @@ def report(
     for topic in INPUTS:
         metrics.lag(topic, 0, 17, 0.3)
     metrics.sink("redis", 0.02)
-    made.readable({TOPIC: chunk})()
+    made.readable()()
 
 
 def share(size: int, known: list[Record], scrape_s: float) -> tuple[float, float, float]:
@@ -91,7 +89,7 @@ def share(size: int, known: list[Record], scrape_s: float) -> tuple[float, float
     result, taken = work(chunk)
     made = Report(metrics, 0, wall_clock=True)
     work_s = least(lambda: work(chunk))
-    told_s = least(lambda: report(metrics, made, chunk, result, taken))
+    told_s = least(lambda: report(metrics, made, result, taken))
     part = told_s / (work_s + told_s) + scrape_s / SCRAPE_S
     return work_s / size * 1e6, told_s / size * 1e6, part
 

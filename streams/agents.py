@@ -27,7 +27,7 @@ async def _apply(keeper: Scorekeeper, batch: Batch) -> None:
     if intake.flags:
         result = await keeper.step(intake)
         await keeper.publish(batch, result, intake)
-        keeper.remember(batch, result)
+        keeper.remember(result)
 
 
 async def _let_time_pass(keeper: Scorekeeper, batch: Batch) -> None:
@@ -36,6 +36,6 @@ async def _let_time_pass(keeper: Scorekeeper, batch: Batch) -> None:
         return
     if silent.states:
         await keeper.publish(batch, silent)
-        keeper.remember(batch, silent)
+        keeper.remember(silent)
     else:
         keeper.postpone(silent)

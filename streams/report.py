@@ -2,18 +2,18 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from models.arrays import Floats
 from models.parameters import ModelParams
 from models.population import Population
 from models.reasons import Refusal
 from models.step import Step
 from sinks.metrics import Metrics
 from streams.intake import Intake
-from streams.topics import INPUTS
 
 MS_PER_S = 1000
 
@@ -29,6 +29,7 @@ class Report:
 
     def __init__(self, metrics: Metrics, partition: int, *, wall_clock: bool) -> None:
         self._metrics, self._partition, self._wall_clock = metrics, partition, wall_clock
+        self._arrived_ms: dict[str, Floats] = {}
 
     def recovering(self, applied: int, remaining: int) -> None:
         """Changelog records were applied, and so many are left."""
@@ -64,6 +65,7 @@ class Report:
             for topic, count in intake.rerouted_counts().items():
                 outcomes[topic, "rerouted"] += count
             newest_s = intake.newest_s()
+            self._arrived_ms = _arrived_ms(intake, result)
         metrics.batch(self._partition, seconds, outcomes, newest_s)
         published_ms = int(time.time() * MS_PER_S) if self._wall_clock else None
         metrics.tier_changes(result.tier_changes, published_ms)
@@ -90,13 +92,14 @@ class Report:
         if self._wall_clock:
             self._metrics.tick(self._partition, at_ms / MS_PER_S)
 
-    def readable(self, records: Mapping[str, Sequence[Any]]) -> Callable[[], None]:
-        """What to call when a batch can be looked up: it observes each event's latency."""
-        arrived_ms = {
-            topic: np.fromiter((r.timestamp for r in records[topic]), np.float64)
-            for topic in INPUTS
-            if topic in records
-        }
+    def readable(self) -> Callable[[], None]:
+        """What to call when the last batch can be looked up: it observes each event's latency.
+
+        That is the time until a score can be read that holds what the record says, so it is
+        observed of duplicates, too: then, if not before, there is one. A dead letter has no
+        score, and of a forwarded record it is observed where it is applied.
+        """
+        arrived_ms, self._arrived_ms = self._arrived_ms, {}
 
         def observe() -> None:
             now_ms = time.time() * MS_PER_S
@@ -114,6 +117,16 @@ class Report:
             levels=population.levels,
             at_risk_minor=population.at_risk_minor,
         )
+
+
+def _arrived_ms(intake: Intake, result: Step) -> dict[str, Floats]:
+    """By topic, the Kafka timestamps of the events that were applied."""
+    refused = {index for index, _ in result.refused}
+    found: dict[str, list[int]] = {}
+    for index, source in enumerate(intake.sources):
+        if index not in refused:
+            found.setdefault(source.topic, []).append(source.timestamp)
+    return {topic: np.array(timestamps, np.float64) for topic, timestamps in found.items()}
 
 
 def _reasons(refused: Sequence[tuple[Any, Refusal]]) -> dict[str, Counter[str]]:

@@ -261,7 +261,7 @@ class Scorekeeper:
         self._prior, self._mark = self._mark, last[shared.changelog, number]
         self._report.batch(time.perf_counter() - self._begun_s, result, intake)
 
-    def remember(self, batch: Batch, result: Step) -> None:
+    def remember(self, result: Step) -> None:
         """After the commit: the table, the schedule, and Redis."""
         if self._ended:  # since the commit: the next owner reads it from the changelog
             return
@@ -276,7 +276,7 @@ class Scorekeeper:
         self.postpone(result)
         self._follower.follow(
             Committed(self._number, result, self._prior, self._mark),
-            self._report.readable(batch.records),
+            self._report.readable(),
         )
         self._gauge()
 

@@ -124,11 +124,11 @@ class Partition:
         if intake.flags:
             result = await keeper.step(intake)
             await keeper.publish(batch, result, intake)
-            keeper.remember(batch, result)
+            keeper.remember(result)
         if (silent := await keeper.silence()) is not None:
             if silent.states:
                 await keeper.publish(batch, silent)
-                keeper.remember(batch, silent)
+                keeper.remember(silent)
             else:
                 keeper.postpone(silent)
 
