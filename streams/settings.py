@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Final, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -74,6 +74,14 @@ def _redis_url(secret: SecretStr) -> SecretStr:
     if not known:
         raise ValueError(
             "must be redis://HOST:PORT/NUMBER, rediss:// for TLS or unix:///PATH for a socket"
+        )
+    # redis-py would take database 0 for a name, and 12 for 1/2.
+    databases = parse_qs(url.query).get("db", [])
+    if url.scheme != "unix":
+        databases.append(url.path.removeprefix("/"))
+    if not all(re.fullmatch(r"[0-9]*", database) for database in databases):
+        raise ValueError(
+            "must name the database by its number, as redis://HOST:PORT/NUMBER or by ?db=NUMBER"
         )
     return secret
 

@@ -149,6 +149,41 @@ def test_other_peoples_variables_are_left_alone(monkeypatch, name):
     Settings.load()
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://127.0.0.1:6379/abc",
+        "rediss://:hunter2@redis/1/2",
+        "redis://redis/-1",
+        "redis://redis:6379?db=abc",
+        "redis://redis/0?db=1x",
+        "unix:///run/redis.sock?db=abc",
+    ],
+)
+def test_a_database_of_redis_that_is_no_number_is_not_taken_for_another(complaint, url):
+    said = complaint("CLV_REDIS_URL", url)
+    assert said.startswith("CLV_REDIS_URL has a wrong value (not shown")
+    assert "it must name the database by its number" in said
+    assert "hunter2" not in said
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://redis",
+        "redis://redis/",
+        "redis:///7",
+        "rediss://user:hunter2@redis:6380/12?ssl_cert_reqs=none",
+        "redis://redis?db=3",
+        "unix:///run/redis.sock",
+        "unix:///run/redis.sock?db=3",
+    ],
+)
+def test_a_database_of_redis_may_be_left_out_or_be_a_number(monkeypatch, url):
+    monkeypatch.setenv("CLV_REDIS_URL", url)
+    assert Settings.load().redis_url.get_secret_value() == url
+
+
 def test_secrets_are_never_shown(complaint, monkeypatch):
     assert "hunter2" not in complaint("CLV_REDIS_URL", "http://:hunter2@redis")
     monkeypatch.setenv("CLV_REDIS_URL", "redis://user:hunter2@redis:6380/1")
