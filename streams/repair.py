@@ -79,8 +79,8 @@ async def repair(
     connection = kafka.connection(settings)
     transactions = Transactions(f"{settings.group}-{place.partition}", settings.group, connection)
     async with kafka.reaching(settings):
-        await transactions.open()  # first, as a worker does: from here on nobody else writes
         try:
+            await transactions.open()  # first, as a worker does: from here on nobody else writes
             customer, reached = await _damaged(settings, place, told)
             score = await _last_score(settings, place.partition, customer, told)
             past = await recall(settings, policy, customer, MS_MAX, told, reached.offsets)

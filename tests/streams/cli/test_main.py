@@ -1,5 +1,6 @@
 """All commands are there, are imported when called, and fail in one sentence."""
 
+import os
 import subprocess
 import sys
 from importlib.metadata import version
@@ -101,6 +102,7 @@ def test_a_wrong_setting_is_one_sentence_and_status_two(clv):
         ["dead-letters", "list"],
         ["dead-letters", "replay"],
         ["simulate", "--customers", "2", "--publish"],
+        ["repair", "0", "0"],
     ],
 )
 def test_no_kafka_is_one_sentence_and_status_one(clv, unused_tcp_port, arguments):
@@ -108,6 +110,19 @@ def test_no_kafka_is_one_sentence_and_status_one(clv, unused_tcp_port, arguments
     assert (ran.status, ran.out) == (1, "")
     assert ran.err.startswith(f"clv: Kafka does not answer at 127.0.0.1:{unused_tcp_port}")
     assert ran.err.count("\n") == 1
+
+
+def test_without_kafka_a_repair_leaves_no_producer_open(unused_tcp_port):
+    done = subprocess.run(  # what is left open is only told at the end of a process
+        [sys.executable, "-m", "streams.cli.main", "repair", "0", "0"],
+        env={**os.environ, "CLV_KAFKA_BOOTSTRAP": f"127.0.0.1:{unused_tcp_port}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("clv: Kafka does not answer")
+    assert done.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("arguments", [["show", "42"], ["top"]])
