@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -119,15 +119,22 @@ def _narrowed(
 def _chosen(
     letters: list[DeadLetter], reasons: list[str] | None, topic: str | None
 ) -> list[DeadLetter]:
-    known = {reason.value for reason in Reason} | {letter.reason for letter in letters}
-    unknown = [reason for reason in reasons or () if reason not in known]
-    if unknown:
-        raise Complaint(f"There is no reason {unknown[0]!r}; there are {', '.join(sorted(known))}.")
+    _check("--reason", reasons or (), {*Reason, *(letter.reason for letter in letters)})
     return [
         letter
         for letter in letters
         if (not reasons or letter.reason in reasons) and topic in {None, letter.topic}
     ]
+
+
+def _check(option: str, asked: Iterable[str], known: Iterable[str]) -> None:
+    """Refuse what was never there, of which nothing waits: it is more likely a slip of the pen."""
+    names = sorted(map(str, known))
+    for name in asked:
+        if name not in names:
+            raise typer.BadParameter(
+                f"there is no {name!r}; there are {', '.join(names)}", param_hint=option
+            )
 
 
 async def _waiting(settings: Settings) -> list[DeadLetter]:

@@ -8,7 +8,6 @@ import orjson
 import typer
 
 from streams.cli.output import print_json, side_console
-from streams.complaint import Complaint
 from streams.schemas import asyncapi, message_schemas
 
 _ASYNCAPI = "asyncapi"
@@ -43,4 +42,6 @@ def schema(
     elif name in documents:
         print_json(documents[name])
     else:
-        raise Complaint(f"There is no schema {name!r}; there are {', '.join(documents)}.")
+        raise typer.BadParameter(
+            f"there is no {name!r}; there are {', '.join(documents)}", param_hint="NAME"
+        )

@@ -102,14 +102,16 @@ def _lines(
     first_day: datetime,
 ) -> list[bytes]:
     if shares.purchases <= 0:
-        raise Complaint("Shares together must leave some lines for purchases: lower one.")
+        raise typer.BadParameter("shares together must leave some lines for purchases: lower one")
     if shares.refunds > shares.purchases:
-        raise Complaint("There is at most one refund a purchase: lower --refunds or other shares.")
+        raise typer.BadParameter(
+            "there is at most one refund a purchase: lower --refunds or other shares"
+        )
     counts = shares.of(events) if events is not None else None
     if counts is not None and counts.purchases < customers:
-        raise Complaint(
+        raise typer.BadParameter(
             f"{events:,} lines have {counts.purchases:,} purchases, and every customer has one: "
-            f"raise --events, or lower --customers from {customers:,}."
+            f"raise --events, or lower --customers from {customers:,}"
         )
     rng = np.random.default_rng(seed)
     start_ms = int(first_day.timestamp() * 1000)

@@ -168,8 +168,15 @@ def test_dead_letters(clv, named_settings):
     assert "cut at 64 KiB, so not replayed: 1" in done.err
     again = clv("dead-letters", "replay", *chosen, "--json", **place)
     assert json.loads(again.out) == {"replayed": 0, "truncated": 1}
-    wrong = clv("dead-letters", "list", "--reason", "bad_luck", **place)
-    assert (wrong.status, wrong.err.count("\n")) == (1, 1)
+    elsewhere = clv("dead-letters", "list", *chosen, "--topic", topics.ENGAGEMENTS, **place)
+    assert (elsewhere.status, elsewhere.err) == (0, "No dead letters wait.\n")
+    for option, name, known in (("--reason", "bad_luck", "bad_currency"),):
+        for command in (["list"], ["replay"], ["replay", "--dry-run"]):
+            wrong = clv("dead-letters", *command, option, name, **place)
+            assert (wrong.status, wrong.out) == (2, "")
+            assert wrong.err.startswith(f"clv: Invalid value for {option}: there is no '{name}'; ")
+            assert known in wrong.err
+            assert wrong.err.count("\n") == 1
 
 
 def test_parameters_are_the_newest_whatever_the_clocks_say(clv, named_settings, tmp_path):
