@@ -54,7 +54,8 @@ def list_(
             )
         return
     if not letters:
-        side_console().print("No dead letters wait.")
+        such = " such" if reason or topic else ""
+        side_console().print(f"No{such} dead letters wait.")
         return
     by_reason = Counter(letter.reason for letter in letters)
     _print(letters[-count:])
@@ -120,6 +121,8 @@ def _chosen(
     letters: list[DeadLetter], reasons: list[str] | None, topic: str | None
 ) -> list[DeadLetter]:
     _check("--reason", reasons or (), {*Reason, *(letter.reason for letter in letters)})
+    from_ = [] if topic is None else [topic]
+    _check("--topic", from_, {*topics.INPUTS, *(letter.topic for letter in letters)})
     return [
         letter
         for letter in letters

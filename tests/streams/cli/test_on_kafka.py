@@ -169,8 +169,11 @@ def test_dead_letters(clv, named_settings):
     again = clv("dead-letters", "replay", *chosen, "--json", **place)
     assert json.loads(again.out) == {"replayed": 0, "truncated": 1}
     elsewhere = clv("dead-letters", "list", *chosen, "--topic", topics.ENGAGEMENTS, **place)
-    assert (elsewhere.status, elsewhere.err) == (0, "No dead letters wait.\n")
-    for option, name, known in (("--reason", "bad_luck", "bad_currency"),):
+    assert (elsewhere.status, elsewhere.err) == (0, "No such dead letters wait.\n")
+    for option, name, known in (
+        ("--reason", "bad_luck", "bad_currency"),
+        ("--topic", "nope", topics.PURCHASES),
+    ):
         for command in (["list"], ["replay"], ["replay", "--dry-run"]):
             wrong = clv("dead-letters", *command, option, name, **place)
             assert (wrong.status, wrong.out) == (2, "")
