@@ -8,7 +8,7 @@ from typing import BinaryIO, Final
 import orjson
 
 from streams.csv_rows import BadRow, Row, read_rows
-from streams.event_lines import BadLine, Tally
+from streams.event_lines import BadLine, RoundedLine, Tally
 
 _DIGEST_BYTES: Final = 10
 """Within one customer no two rows will meet in 80 bits by chance."""
@@ -23,7 +23,8 @@ def csv_lines(stream: BinaryIO, currency: str, tally: Tally) -> Iterator[tuple[i
     Args:
         stream: the file.
         currency: ISO 4217 code where a row names none.
-        tally: rows that are no transactions are counted here, and left out.
+        tally: rows that are no transactions are counted here, and left out; amounts that had to
+            be rounded are counted, too.
 
     Yields:
         The number of each row's line in the file, and the JSON.
@@ -40,8 +41,10 @@ def csv_lines(stream: BinaryIO, currency: str, tally: Tally) -> Iterator[tuple[i
                 tally.left_out += 1
                 detail = row.detail.encode(errors="replace").decode()
                 tally.add_bad(BadLine(row.line, row.reason, detail))
-            else:
-                yield row.line, _line(row, seen)
+                continue
+            if row.rounded_from:
+                tally.add_rounded(RoundedLine(row.line, row.rounded_from, row.amount_minor))
+            yield row.line, _line(row, seen)
     finally:
         text.detach()  # the file is its opener's to close
 
@@ -60,7 +63,8 @@ def _line(row: Row, seen: dict[bytes, int]) -> bytes:
 
 
 def _id(row: Row, seen: dict[bytes, int]) -> str:
-    content = orjson.dumps(row[1:])  # without the number of the line
+    # Without the number of the line, and without how the amount was written.
+    content = orjson.dumps(row[1:-1])
     digest = blake2b(content, digest_size=_DIGEST_BYTES).digest()
     count = seen[digest] = seen.get(digest, 0) + 1
     return f"csv-{digest.hex()}-{count}"

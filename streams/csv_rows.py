@@ -12,7 +12,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final, NamedTuple, TypeVar
 
 from models.leap_seconds import without_leap_second
-from models.money import to_minor
+from models.money import minor_digits, to_minor
 from models.reasons import Reason
 from streams.csv_header import OPTIONAL, REQUIRED, columns_of
 
@@ -23,6 +23,8 @@ _AMOUNT_MINOR_MAX: Final = 10**12
 _CURRENCY_LETTERS: Final = 3
 _MS_DIGITS_MAX: Final = 15
 """The year 9999 is one of 15 digits."""
+_NOISE_MINOR: Final = Decimal("0.001")
+"""17.849999999999998 is what a spreadsheet makes of 3 times 5.95: nothing was rounded there."""
 _MS: Final = timedelta(milliseconds=1)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 # Most texts of a file come again: days and prices. Their meaning is kept up to this many.
@@ -47,6 +49,8 @@ class Row(NamedTuple):
     """Empty where the file has none."""
     type: str
     """`purchase` or `refund`."""
+    rounded_from: str = ""
+    """The amount as it stands there, where `amount_minor` is not that."""
 
 
 class EngagementRow(NamedTuple):
@@ -106,15 +110,12 @@ def read_rows(lines: Iterable[str], currency: str) -> Iterator[Row | BadRow]:
         line = reader.line_num
         try:
             of = (currency_at is not None and cells[currency_at].strip()) or currency
-            yield Row(
-                line,
-                _identifier("customer_id", cells[customer_at]),
-                time_ms(cells[time_at]),
-                minor((cells[amount_at], of)),
-                of,
-                _identifier("id", cells[id_at]) if id_at is not None and cells[id_at] else "",
-                _type(cells[type_at]) if type_at is not None else "purchase",
-            )
+            customer_id = _identifier("customer_id", cells[customer_at])
+            at_ms = time_ms(cells[time_at])
+            amount_minor, rounded_from = minor((cells[amount_at], of))
+            event_id = _identifier("id", cells[id_at]) if id_at is not None and cells[id_at] else ""
+            kind = _type(cells[type_at]) if type_at is not None else "purchase"
+            yield Row(line, customer_id, at_ms, amount_minor, of, event_id, kind, rounded_from)
         except _Refused as error:
             yield BadRow(line, error.reason, str(error))
 
@@ -227,7 +228,8 @@ def _instant(text: str) -> datetime:
         return datetime.fromisoformat(without_leap_second(text))
 
 
-def _amount_minor(cell: tuple[str, str]) -> int:
+def _amount_minor(cell: tuple[str, str]) -> tuple[int, str]:
+    """Minor units, and the text where they are not what it says."""
     text, currency = cell
     if not (len(currency) == _CURRENCY_LETTERS and currency.isascii() and currency.isupper()):
         raise _Refused(Reason.BAD_CURRENCY, f"currency {currency!r} is no ISO 4217 code")
@@ -247,4 +249,5 @@ def _amount_minor(cell: tuple[str, str]) -> int:
     # Compared before it is scaled: 1e999999 would be that many digits of an integer.
     if amount > _AMOUNT_MINOR_MAX or (minor := to_minor(amount, currency)) > _AMOUNT_MINOR_MAX:
         raise _Refused(Reason.BAD_AMOUNT, f"amount {text!r} is over 10^12 minor units")
-    return minor
+    off = abs(amount.scaleb(minor_digits(currency)) - minor)
+    return minor, text.strip() if off > _NOISE_MINOR else ""

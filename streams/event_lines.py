@@ -26,6 +26,14 @@ class BadLine(NamedTuple):
     detail: str
 
 
+class RoundedLine(NamedTuple):
+    """A line whose amount has more decimals than its currency, and the minor units it became."""
+
+    number: int
+    amount: str
+    amount_minor: int
+
+
 @dataclass
 class Tally:
     """What became of the lines.
@@ -36,6 +44,8 @@ class Tally:
         bad: how many were no events, by reason.
         left_out: how many of these were not published.
         first_bad: the first of them.
+        rounded: how many had an amount that is no whole number of minor units.
+        first_rounded: the first of them.
     """
 
     lines: int = 0
@@ -43,12 +53,20 @@ class Tally:
     bad: Counter[str] = field(default_factory=Counter)
     left_out: int = 0
     first_bad: list[BadLine] = field(default_factory=list)
+    rounded: int = 0
+    first_rounded: list[RoundedLine] = field(default_factory=list)
 
     def add_bad(self, bad: BadLine) -> None:
         """Count a line that is no event, and remember it where it is among the first."""
         self.bad[bad.reason] += 1
         if len(self.first_bad) < _NAMED_MAX:
             self.first_bad.append(bad)
+
+    def add_rounded(self, line: RoundedLine) -> None:
+        """Count a line whose amount was rounded, and remember it where it is among the first."""
+        self.rounded += 1
+        if len(self.first_rounded) < _NAMED_MAX:
+            self.first_rounded.append(line)
 
 
 class _Route(msgspec.Struct, gc=False):

@@ -49,7 +49,8 @@ def publish(
     file twice adds nothing (as far back as a customer's last 64 purchases).
 
     Nothing is left out in silence: what could not be read is counted and named, and the exit
-    status is 1 where something was left out.
+    status is 1 where something was left out. An amount with more decimals than its currency is
+    rounded, halves to the even minor unit, and counted and named as well.
     """
     settings = Settings.load()
     started = time.monotonic()

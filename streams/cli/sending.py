@@ -92,6 +92,8 @@ def report(tally: Tally, seconds: float, *, json: bool, dry_run: bool) -> None:
                 "bad": bad,
                 "reasons": dict(tally.bad),
                 "first_bad": [line._asdict() for line in first_bad],
+                "rounded": tally.rounded,
+                "first_rounded": [line._asdict() for line in tally.first_rounded],
                 "seconds": round(seconds, 3),
             }
         )
@@ -101,6 +103,14 @@ def report(tally: Tally, seconds: float, *, json: bool, dry_run: bool) -> None:
         side.print(f"line {line.number}: {line.reason}: {line.detail}", markup=False)
     if bad > len(tally.first_bad):
         side.print(f"… and {bad - len(tally.first_bad):,} more")
+    for rounded in tally.first_rounded:
+        side.print(
+            f"line {rounded.number}: amount {rounded.amount!r} was rounded to "
+            f"{rounded.amount_minor} minor units",
+            markup=False,
+        )
+    if tally.rounded > len(tally.first_rounded):
+        side.print(f"… and {tally.rounded - len(tally.first_rounded):,} more")
     by_topic = ", ".join(
         f"{count:,} to {topic}" for topic, count in sorted(tally.published.items())
     )
@@ -108,6 +118,8 @@ def report(tally: Tally, seconds: float, *, json: bool, dry_run: bool) -> None:
         side.print(f"{tally.lines:,} lines read, {tally.lines - bad:,} good; nothing was published")
     else:
         side.print(f"published {by_topic or 'nothing'} in {seconds:.1f} s")
+    if tally.rounded:
+        side.print(f"{tally.rounded:,} amounts had more decimals than their currency: rounded")
     if bad:
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in tally.bad.most_common())
         side.print(f"{bad:,} of {tally.lines:,} lines are no events ({reasons})")

@@ -35,6 +35,24 @@ def test_a_row_becomes_an_event():
     ]
 
 
+def test_amounts_that_had_to_be_rounded_are_counted_and_the_first_are_named():
+    rows = "".join(f"{n},2026-01-01,{n}.005\n" for n in range(30))
+    lines, tally = read("customer_id,occurred_at,amount\n" + rows + "x,2026-01-01,17.50\n")
+    assert [event["amount_minor"] for _, event in lines[:6]] == [0, 100, 200, 300, 400, 500]
+    assert tally.rounded == 30
+    assert tally.first_rounded[5] == (7, "5.005", 500)
+    assert len(tally.first_rounded) == 20
+    assert not tally.bad
+
+
+def test_how_an_amount_is_written_makes_no_other_id():
+    ids = [
+        read(f"customer_id,occurred_at,amount\n1,2026-01-01,{amount}\n")[0][0][1]["id"]
+        for amount in ("5", "5.00", "5.004")
+    ]
+    assert ids == ["csv-9215a7d53496cc3b6a75-1"] * 3
+
+
 ROWS = "customer_id,occurred_at,amount\n1,2026-01-01,5\n1,2026-01-01,5\n2,2026-01-01,5\n"
 
 

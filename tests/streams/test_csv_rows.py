@@ -61,6 +61,24 @@ def test_amounts_are_minor_units_to_the_nearest_half_to_even(amount, currency, m
 
 
 @pytest.mark.parametrize(
+    ("amount", "currency", "rounded_from"),
+    [
+        ("5.005", "", "5.005"),
+        (" 5.0050 ", "", "5.0050"),
+        ("0.5", "JPY", "0.5"),
+        ("0.5", "USD", ""),
+        ("1.234", "KWD", ""),
+        ("5.0001", "", "5.0001"),
+        ("5.000", "", ""),
+        ("17.849999999999998", "", ""),
+        ("9999999999.989999771", "", ""),  # the nearest number of 64 bits
+    ],
+)
+def test_an_amount_that_had_to_be_rounded_is_kept_as_it_stood_there(amount, currency, rounded_from):
+    assert one(f"1,2026-03-01,{amount},{currency},,").rounded_from == rounded_from
+
+
+@pytest.mark.parametrize(
     ("cells", "reason"),
     [
         (",2026-03-01,1,,,", "empty_id"),

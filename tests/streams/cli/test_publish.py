@@ -36,6 +36,8 @@ def test_a_dry_run_of_good_lines_succeeds(clv, file):
         "bad": 0,
         "reasons": {},
         "first_bad": [],
+        "rounded": 0,
+        "first_rounded": [],
         "seconds": 0,
     }
 
@@ -47,6 +49,23 @@ def test_rows_of_a_csv_are_named_by_their_lines(clv, file):
     assert "line 3: bad_time" in ran.err
     assert "line 4: bad_time" in ran.err
     assert "3 lines read, 1 good" in ran.err
+
+
+def test_a_rounded_amount_of_a_csv_is_counted_and_named(clv, file):
+    rows = "customer_id,occurred_at,amount\n42,2026-01-01,5.005\n43,2026-01-01,17.50\n"
+    path = file(rows, "orders.csv")
+    ran = clv("publish", path, "--dry-run")
+    assert ran.status == 0
+    assert "line 2: amount '5.005' was rounded to 500 minor units\n" in ran.err
+    assert "1 amounts had more decimals than their currency: rounded\n" in ran.err
+    assert "line 3" not in ran.err
+    told = json.loads(clv("publish", path, "--dry-run", "--json").out)
+    named = {"number": 2, "amount": "5.005", "amount_minor": 500}
+    assert (told["rounded"], told["first_rounded"]) == (1, [named])
+    many = "".join(f"42,2026-01-01,{n}.125\n" for n in range(25))
+    ran = clv("publish", file("customer_id,occurred_at,amount\n" + many, "many.csv"), "--dry-run")
+    assert ran.err.count("was rounded to") == 20
+    assert "… and 5 more\n" in ran.err
 
 
 def test_a_missing_file_is_said(clv):
