@@ -100,7 +100,8 @@ class PurchaseMessage(msgspec.Struct, gc=False):
         customer_id: the Kafka key.
         occurred_at: when it happened: RFC 3339 with an offset, or epoch milliseconds; a leap
             second (`:60`) is the last millisecond of its minute.
-        amount_minor: minor units of `currency`; of a refund too it is positive.
+        amount_minor: minor units of `currency`; of a refund too it is positive. An event that
+            would lift a total of the customer over 2^62 is refused.
         currency: ISO 4217 code.
     """
 

@@ -115,8 +115,8 @@ def refuse_faults(fields: Mapping[str, bytes]) -> None:
     """
     faults = [fault for item in fields.items() if (fault := _fault(*item)) is not None]
     if faults:
-        order = list(Reason)
-        raise min(faults, key=lambda fault: order.index(Reason(fault.reason)))
+        order: list[str] = list(Reason)
+        raise min(faults, key=lambda fault: order.index(fault.reason))
 
 
 def _json_type(raw: bytes) -> str:

@@ -211,7 +211,10 @@ def _cloud_event(ce_type: str) -> Schema:
 def _dead_letter() -> Schema:
     texts = ("clv-detail", "clv-topic", "clv-partition", "clv-offset", "clv-key")
     headers: dict[str, Schema] = {
-        "clv-reason": {"enum": [reason.value for reason in Reason]},
+        "clv-reason": {
+            "enum": [reason.value for reason in Reason],
+            "description": "\n".join(f"- `{reason}`: {reason.meaning}" for reason in Reason),
+        },
         **{name: {"type": "string"} for name in texts},
     }
     optional: dict[str, Schema] = {

@@ -133,3 +133,14 @@ def test_the_document_names_every_topic_of_the_contract():
     assert actions["sendTierChanges"] == "send"
     headers = document["components"]["messages"]["tier-change"]["headers"]["properties"]
     assert headers["ce_type"] == {"const": "clv.tier-changed.v1"}
+
+
+def test_the_document_says_what_each_reason_means():
+    headers = asyncapi("1.2.3")["components"]["messages"]["dead-letter"]["headers"]["properties"]
+    reasons = headers["clv-reason"]
+    assert "bad_amount" in reasons["enum"]
+    said = reasons["description"].splitlines()
+    assert [line.split("`")[1] for line in said] == reasons["enum"]
+    (amount,) = [line for line in said if "bad_amount" in line]
+    assert "total over 2^62" in amount
+    assert "2^62" in message_schemas()["purchase"]["properties"]["amount_minor"]["description"]
