@@ -122,7 +122,10 @@ DAY: Final = timedelta(days=1)
 
 
 class Settings(BaseSettings):
-    """What can be set, with its default. Durations are `timedelta`, money minor units."""
+    """What can be set, with its default. Durations are `timedelta`, money minor units.
+
+    The sentence below each is its row in docs/settings.md (`python -m streams.settings_page`).
+    """
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
@@ -130,58 +133,130 @@ class Settings(BaseSettings):
         frozen=True,
         extra="forbid",
         hide_input_in_errors=True,  # an input may be a secret
+        use_attribute_docstrings=True,  # docs/settings.md is made of them
     )
 
     kafka_bootstrap: Annotated[str, AfterValidator(_bootstrap)] = "localhost:9092"
+    """Brokers to begin with."""
+
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    """How Kafka is spoken to."""
+
     kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
+    """How user and password are shown, where the protocol is `SASL_…`."""
+
     kafka_sasl_username: str | None = None
+    """Who the program is to Kafka; needed where the protocol is `SASL_…`."""
+
     kafka_sasl_password: SecretStr | None = None
+    """The password that goes with it."""
+
     kafka_ssl_cafile: FilePath | None = None
+    """PEM file of the authority that signed the brokers' certificates; else the machine's own."""
+
     group: Annotated[str, AfterValidator(_identifier)] = "clv"
+    """Workers with one name share the partitions; the changelog is
+    `<CLV_GROUP>-state-changelog`."""
+
     partitions: Annotated[int, Field(ge=1, le=10_000)] = 4
+    """How many each topic has; fixed once they exist."""
+
     replication_factor: Annotated[int, Field(ge=1, le=32)] = 1
+    """Copies of each topic that `clv topics apply` makes; 3 in production."""
+
     instance: Annotated[str, AfterValidator(_identifier)] | None = None
+    """Name of this worker, each its own: a restarted one gets its partitions back at once."""
 
     redis_url: Annotated[SecretStr, AfterValidator(_redis_url)] = SecretStr(
         "redis://localhost:6379/0"
     )
+    """Where scores and rankings are written and looked up; `redis://:PASSWORD@HOST:PORT/0` with a
+    password."""
+
     redis_prefix: Annotated[str, AfterValidator(_redis_prefix)] = "clv:"
+    """What every key begins with."""
+
     metrics_port: Annotated[int, Field(ge=0, le=65_535)] = 9464
+    """Where a worker serves `/metrics`, `/healthz` and `/readyz`; 0 for any free port."""
 
     currency: Annotated[str, AfterValidator(notation.read_currency)] = "EUR"
+    """The reporting currency, of all amounts that are published."""
+
     rates: Annotated[dict[str, Decimal], NoDecode, _from_text(notation.read_rates)] = Field(
         default_factory=dict
     )
+    """Other currencies that events may have; one without a rate is refused (`bad_currency`)."""
+
     horizon: Annotated[Duration, _within(DAY, 3660 * DAY)] = 365 * DAY
+    """How far ahead purchases are predicted."""
+
     discount_rate: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
+    """Annual effective rate at which predicted purchases are discounted."""
+
     tiers: Annotated[
         tuple[tuple[str, int], ...],
         NoDecode,
         _from_text(lambda text: notation.read_thresholds(text, TIERS_EXAMPLE)),
         AfterValidator(_tiers),
     ] = notation.read_thresholds(TIERS_EXAMPLE, TIERS_EXAMPLE)
+    """Names and thresholds of the tiers, lowest first."""
+
     tier_metric: TierMetric = "rolling"
+    """The value that the tier follows."""
+
     hysteresis: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
+    """Up at a threshold, down only where it is missed by this share of it; churn levels too."""
+
     churn_levels: Annotated[
         tuple[tuple[str, float], ...],
         NoDecode,
         _from_text(lambda text: notation.read_shares(text, CHURN_LEVELS_EXAMPLE)),
         AfterValidator(_churn_levels),
     ] = notation.read_shares(CHURN_LEVELS_EXAMPLE, CHURN_LEVELS_EXAMPLE)
+    """Names and thresholds of `activity_decline`, above the level `low`."""
+
     churn_min_value: Annotated[int, Field(ge=0)] = 0
+    """Minor units: who was predicted to be worth less than this right after their last purchase
+    keeps their churn level."""
+
     timezone: Annotated[str, AfterValidator(_timezone)] = "UTC"
+    """Whose midnight ends a day."""
+
     retention: Annotated[Duration, _within(DAY, 3660 * DAY)] = 730 * DAY
+    """How much older than the customer's newest event one may be and still count to its day; also
+    how long `clv topics apply` has Kafka keep the inputs."""
+
     future_tolerance: Annotated[Duration, _within(timedelta(), 366 * DAY)] = timedelta(hours=1)
+    """How far ahead of its record's Kafka timestamp an event may have happened; beyond, it is
+    refused (`future_time`)."""
+
     dead_letter_limit: Annotated[float, Field(gt=0.0, le=1.0)] = 0.5
+    """Share of a worker's last 10,000 events; with more of them bad it stops and commits nothing
+    more. 1 switches it off."""
+
     model_params: FilePath | None = None
+    """Fitted parameters, as `clv fit` writes them; without it CDNOW's. What `clv fit --publish`
+    published comes first."""
+
     tick_interval: Annotated[Duration, _within(timedelta(milliseconds=10), DAY)] = timedelta(
         milliseconds=250
     )
+    """How often a tick is made, by which silence acts."""
+
     clock: Literal["wall", "events"] = "wall"
+    """`wall`: the time of day; `events`: time moves only with the newest event seen, for replays
+    and tests."""
+
     publisher_silence: Annotated[Duration, _within(timedelta(), 366 * DAY)] = DAY
+    """No purchase for so long while engagements come: the publisher seems to be dead, and no
+    silence is believed. 0s switches it off."""
+
     batch_events: Annotated[int, Field(ge=1, le=100_000)] = 50_000
+    """Most events that a worker has in work, and so in one transaction; fewer take less memory and
+    more CPU."""
+
     log_format: Literal["text", "json"] = "text"
+    """Lines for people, or one JSON object a line."""
 
     @model_validator(mode="after")
     def _together(self) -> Self:

@@ -20,7 +20,8 @@ def worker() -> None:
 
     Reads `clv.purchases` and `clv.engagements`, keeps every customer's state, and publishes
     scores and changes. Workers of one group share its partitions; each may be killed at any time.
-    Settings are environment variables; metrics and health are on `CLV_METRICS_PORT`.
+    Settings are environment variables, which docs/settings.md lists; metrics and health are on
+    `CLV_METRICS_PORT`.
     """
     settings = Settings.load()
     _tame_garbage_collection()
