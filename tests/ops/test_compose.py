@@ -189,6 +189,27 @@ def test_every_setting_can_be_given_from_outside():
     assert given == set(Settings.model_fields) - own
 
 
+PAGES = [ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("grafana/*.md")]
+
+
+def test_pages_name_services_and_the_password_as_they_are():
+    pages = "\n".join(page.read_text() for page in PAGES)
+    named = set(re.findall(r"docker compose (?:exec|run --rm) ([a-z][a-z0-9-]*)", pages))
+    assert {"worker-1", "redis", "kafka", "topics"} <= named <= set(SERVICES)
+    default = environment("redis")["REDIS_PASSWORD"]
+    port = SERVICES["redis"]["ports"][0].removeprefix("127.0.0.1:").split(":")[0]
+    addresses = re.findall(r"redis://:[^@]+@localhost[^ `]*", pages)
+    assert set(addresses) == {f"redis://:{default}@localhost:{port}/0"}
+
+
+def test_kafkas_tools_on_the_pages_say_where_kafka_is():
+    pages = "\n".join(page.read_text() for page in PAGES)
+    commands = re.findall(r"kafka-[a-z-]+\.sh [^`\n]*", pages)
+    typed = [command for command in commands if "random-uuid" not in command]
+    assert typed
+    assert [command for command in typed if "--bootstrap-server kafka:9092" not in command] == []
+
+
 def test_secrets_come_from_the_environment():
     """No service has a password that the environment does not replace."""
     for service in SERVICES.values():
