@@ -53,7 +53,10 @@ class Reason(StrEnum):
     )
     BAD_TIME = (
         "bad_time",
-        "`occurred_at` is no RFC 3339 time with an offset, or is before 2000 or after 9999.",
+        (
+            "`occurred_at` is no RFC 3339 time with an offset, or is before 2000 or after 9999; or "
+            "the record's Kafka timestamp is over a day ahead of the worker's clock."
+        ),
     )
     FUTURE_TIME = (
         "future_time",

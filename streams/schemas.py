@@ -27,6 +27,7 @@ from models.refusals import ID_BYTES_MAX
 from models.score import Score
 from sinks.topics import CHURN_CHANGE_TYPE, SCORE_TYPE, TIER_CHANGE_TYPE
 from streams import topics
+from streams.replay import REPLAYED
 
 Schema = dict[str, Any]
 
@@ -138,6 +139,8 @@ def asyncapi(version: str) -> Schema:
         if name in schemas
     }
     messages["dead-letter"] = _dead_letter()
+    messages["replay-marker"] = _replay_marker()
+    within = {name: [name] for name in messages} | {"dead-letter": ["dead-letter", "replay-marker"]}
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -151,7 +154,9 @@ def asyncapi(version: str) -> Schema:
         "channels": {
             channel: {
                 "address": topic,
-                "messages": {name: {"$ref": f"#/components/messages/{name}"}},
+                "messages": {
+                    each: {"$ref": f"#/components/messages/{each}"} for each in within[name]
+                },
                 "bindings": {"kafka": {"topic": topic, "bindingVersion": "0.5.0"}},
             }
             for channel, topic, name, _, _ in channels
@@ -208,26 +213,68 @@ def _cloud_event(ce_type: str) -> Schema:
     return {"type": "object", "properties": headers, "required": list(headers)}
 
 
-def _dead_letter() -> Schema:
-    texts = ("clv-detail", "clv-topic", "clv-partition", "clv-offset", "clv-key")
+def dead_letter_headers() -> Schema:
+    """The headers of a dead letter, which say why and whence; its value may be any bytes."""
+    event = _cloud_event("clv.dead-letter.v1")["properties"]
+    del event["content-type"]
     headers: dict[str, Schema] = {
         "clv-reason": {
             "enum": [reason.value for reason in Reason],
             "description": "\n".join(f"- `{reason}`: {reason.meaning}" for reason in Reason),
         },
-        **{name: {"type": "string"} for name in texts},
+        "clv-detail": {"type": "string", "description": "A sentence."},
+        "clv-topic": {"type": "string", "description": "Where the event came from."},
+        "clv-partition": _number("Of that topic."),
+        "clv-offset": _number("In that partition."),
+        "clv-key": {
+            "type": "string",
+            "description": "The event's key, cut at 64 KiB; empty where it had none.",
+        },
+        "clv-timestamp": _number("The event's own Kafka timestamp, epoch milliseconds."),
+        **event,
     }
-    optional: dict[str, Schema] = {
-        "clv-truncated": {"type": "string", "description": "Size of the original value in bytes."},
+    optional = {
+        f"clv-{name}": _number(f"Size of the whole {what} in bytes, where it was cut at 64 KiB.")
+        for name, what in (("truncated", "value"), ("key-truncated", "key"))
     }
+    return {
+        "$schema": DIALECT,
+        "description": "Headers of a record of clv.dead-letters, as text. Key and value are the "
+        "event's own, whatever they are, cut at 64 KiB each.",
+        "type": "object",
+        "properties": headers | optional,
+        "required": list(headers),
+    }
+
+
+def _number(description: str) -> Schema:
+    """A whole number, as headers have it."""
+    return {"type": "string", "pattern": "^[0-9]+$", "description": description}
+
+
+def _dead_letter() -> Schema:
+    headers = dead_letter_headers()
+    del headers["$schema"]
     return {
         "name": "dead-letter",
         "contentType": "application/octet-stream",
-        "summary": "The original bytes of what could not be processed, cut at 64 KiB.",
+        "summary": "The original bytes of what could not be processed, key and value cut at "
+        "64 KiB each.",
+        "headers": headers,
+        "payload": {"description": "Whatever was published."},
+    }
+
+
+def _replay_marker() -> Schema:
+    return {
+        "name": "replay-marker",
+        "contentType": "application/json",
+        "summary": "No dead letter but a note, without a key, that some were published again: "
+        "their offsets in the same partition. Readers of dead letters pass it over.",
         "headers": {
             "type": "object",
-            "properties": headers | optional,
-            "required": list(headers),
+            "properties": {REPLAYED: _number("How many.")},
+            "required": [REPLAYED],
         },
-        "payload": {"description": "Whatever was published."},
+        "payload": {"type": "array", "items": {"type": "integer", "minimum": 0}},
     }

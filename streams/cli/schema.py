@@ -8,7 +8,7 @@ import orjson
 import typer
 
 from streams.cli.output import print_json, side_console
-from streams.schemas import asyncapi, message_schemas
+from streams.schemas import asyncapi, dead_letter_headers, message_schemas
 
 _ASYNCAPI = "asyncapi"
 
@@ -18,7 +18,8 @@ def schema(
         str,
         typer.Argument(
             metavar="[NAME]",
-            help="asyncapi, purchase, engagement, score, tier-change or churn-risk-change.",
+            help="asyncapi, purchase, engagement, score, tier-change, churn-risk-change, or "
+            "dead-letter: its headers, as its value may be any bytes.",
         ),
     ] = _ASYNCAPI,
     directory: Annotated[
@@ -32,7 +33,11 @@ def schema(
 
     Both are made from the code that reads and writes the messages.
     """
-    documents = {_ASYNCAPI: asyncapi(version("clv-stream")), **message_schemas()}
+    documents = {
+        _ASYNCAPI: asyncapi(version("clv-stream")),
+        **message_schemas(),
+        "dead-letter": dead_letter_headers(),
+    }
     if directory is not None:
         directory.mkdir(parents=True, exist_ok=True)
         for each, document in documents.items():

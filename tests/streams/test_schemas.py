@@ -1,12 +1,15 @@
 """Schemas say what CONTRACT.md says, and what the program really reads and writes."""
 
 import json
+from types import SimpleNamespace
 
 import jsonschema
 import pytest
 
 from models.events import BadEvent, Decoder
-from streams.schemas import asyncapi, message_schemas
+from models.reasons import Reason, Refusal
+from streams.dead_letters import KEY_BYTES_MAX, VALUE_BYTES_MAX, dead_letter
+from streams.schemas import asyncapi, dead_letter_headers, message_schemas
 
 # Source: CONTRACT.md, In and Out; the fields that its examples show.
 FIELDS = {
@@ -144,3 +147,34 @@ def test_the_document_says_what_each_reason_means():
     (amount,) = [line for line in said if "bad_amount" in line]
     assert "total over 2^62" in amount
     assert "2^62" in message_schemas()["purchase"]["properties"]["amount_minor"]["description"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "optional"),
+    [
+        (b"42", b"{", set()),
+        (None, b"x" * (VALUE_BYTES_MAX + 1), {"clv-truncated"}),
+        (b"x" * (KEY_BYTES_MAX + 1), b"{", {"clv-key-truncated"}),
+    ],
+)
+def test_a_dead_letter_has_the_headers_that_its_schema_says(key, value, optional):
+    record = SimpleNamespace(
+        topic="clv.purchases", partition=3, offset=17, key=key, value=value, timestamp=1_000
+    )
+    letter = dead_letter(record, Refusal(Reason.INVALID_JSON, "not JSON"))
+    headers = {name: text.decode() for name, text in letter.headers}
+    schema = dead_letter_headers()
+    jsonschema.Draft202012Validator(schema).validate(headers)
+    assert set(headers) == {*schema["required"], *optional}
+    there_at_times = set(schema["properties"]) - set(schema["required"])
+    assert there_at_times == {"clv-truncated", "clv-key-truncated"}
+
+
+def test_the_notes_of_replays_are_messages_of_their_own():
+    document = asyncapi("1.2.3")
+    assert set(document["channels"]["deadLetters"]["messages"]) == {"dead-letter", "replay-marker"}
+    marker = document["components"]["messages"]["replay-marker"]
+    assert marker["headers"]["required"] == ["clv-replayed"]
+    jsonschema.validate([3, 4], marker["payload"])
+    letter = document["components"]["messages"]["dead-letter"]["headers"]
+    assert "clv-timestamp" in letter["required"]
