@@ -178,9 +178,14 @@ def test_each_worker_has_an_instance_of_its_own():
 
 
 def test_every_setting_can_be_given_from_outside():
-    """Those left out are the stack's own: where Kafka and Redis are, ports, workers' names."""
+    """Those left out are the stack's own: where Kafka and Redis are, ports, workers' names.
+
+    grafana/README.md names them.
+    """
     own = {name for name in Settings.model_fields if name.startswith("kafka_")}
     own |= {"redis_url", "metrics_port", "instance", "model_params"}
+    paragraph = (GRAFANA / "README.md").read_text().partition("\nNot passed on")[2].split("\n")[0]
+    assert {name.lower() for name in re.findall(r"`CLV_(\w+)`", paragraph)} == own
     given = {
         key.removeprefix("CLV_").lower()
         for key, value in SERVICES["worker-1"]["environment"].items()
