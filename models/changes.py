@@ -36,8 +36,10 @@ class TierChange(msgspec.Struct, frozen=True, gc=False):
         cause: what moved the value.
         cause_id: id of the event; for `silence`, of the customer's last event; for `model`, the
             version of the parameters.
-        crossed_at: the exact instant of the crossing.
-        detected_at: the partition's time when it was found.
+        crossed_at: for `silence` the exact instant of the crossing, however late it was found.
+            Else when the change was applied: the event's `occurred_at`, or the time that its
+            partition had reached by then, whichever is later.
+        detected_at: the partition's time when it was found; `crossed_at`, but for `silence`.
         model_version: of the parameters that predicted the value.
     """
 
@@ -76,8 +78,10 @@ class ChurnRiskChange(msgspec.Struct, frozen=True, gc=False):
         cause: what moved the decline.
         cause_id: id of the event; for `silence`, of the customer's last event; for `model`, the
             version of the parameters.
-        crossed_at: the exact instant of the crossing.
-        detected_at: the partition's time when it was found.
+        crossed_at: for `silence` the exact instant of the crossing, however late it was found.
+            Else when the change was applied: the event's `occurred_at`, or the time that its
+            partition had reached by then, whichever is later.
+        detected_at: the partition's time when it was found; `crossed_at`, but for `silence`.
         model_version: of the parameters.
     """
 
@@ -106,12 +110,12 @@ class Change(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         customer: Kafka key.
         id: the message's own.
-        at_ms: when it happened, `crossed_at_ms`: the time of the CloudEvent.
+        at_ms: `crossed_at_ms`: the time of the CloudEvent.
         value: the message, JSON.
         from_: name before, None for the first.
         to: name after.
         cause: what caused it.
-        crossed_at_ms: exact instant, epoch milliseconds.
+        crossed_at_ms: its `crossed_at`, epoch milliseconds.
         detected_at_ms: the partition's time when it was found, epoch milliseconds.
     """
 

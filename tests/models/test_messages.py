@@ -138,6 +138,20 @@ def test_an_event_s_change_tells_the_value_without_and_with_it() -> None:
     assert message["tier_value_minor"] == score_of(partition).tier_value_minor
 
 
+def test_an_event_s_change_crossed_when_it_was_applied() -> None:
+    for late_days in (0, 3):
+        partition = Partition(Policy())
+        partition.one(purchase(1, 0, 5_000))
+        partition.tick(START_MS + (20 + late_days) * DAY_MS)
+        partition.one(purchase(2, 20, 5_000))
+        _, change = partition.changes[-1]
+        assert (change.to, change.cause) == ("silver", "purchase")
+        message = msgspec.json.decode(change.value)
+        applied = score_of(partition).as_of
+        assert (message["crossed_at"], message["detected_at"]) == (applied, applied)
+        assert applied == f"2020-01-{21 + late_days}T00:00:00.000Z"
+
+
 def test_silence_tells_both_sides_of_the_threshold() -> None:
     partition = Partition(Policy())
     partition.one(purchase(1, 0, 12_000))
