@@ -34,6 +34,20 @@ def is_true_still(found: dict[str, Any], now: datetime) -> bool:
     return until is None or now < datetime.fromisoformat(until)
 
 
+def answer(client: redis.Redis, options: argparse.Namespace) -> None:
+    """Print what was asked for."""
+    if options.first:
+        for customer, at_risk in call_first(client, options.prefix, options.first):
+            print(f"{at_risk:>12}  {customer}")
+        return
+    found = score(client, options.prefix, options.customer)
+    if found is None:
+        raise SystemExit(f"There is no score of customer {options.customer}.")
+    late = "" if is_true_still(found, datetime.now(UTC)) else "  (overdue)"
+    print(f"{found['tier']}, churn level {found['churn_level']}{late}")
+    print(f"total value {found['total_clv_minor']} minor units of {found['currency']}")
+
+
 def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description="Look a score up.")
@@ -42,19 +56,20 @@ def main() -> None:
     parser.add_argument("--redis", default="redis://localhost:6379/0", metavar="URL")
     parser.add_argument("--prefix", default="clv:")
     options = parser.parse_args()
-    with redis.Redis.from_url(options.redis, socket_timeout=5) as client:
-        if options.first:
-            for customer, at_risk in call_first(client, options.prefix, options.first):
-                print(f"{at_risk:>12}  {customer}")
-        elif options.customer:
-            found = score(client, options.prefix, options.customer)
-            if found is None:
-                raise SystemExit(f"There is no score of customer {options.customer}.")
-            late = "" if is_true_still(found, datetime.now(UTC)) else "  (overdue)"
-            print(f"{found['tier']}, churn level {found['churn_level']}{late}")
-            print(f"total value {found['total_clv_minor']} minor units of {found['currency']}")
-        else:
-            parser.error("give a customer, or --first N")
+    if not options.first and options.customer is None:
+        parser.error("give a customer, or --first N")
+    try:
+        client = redis.Redis.from_url(options.redis, socket_timeout=5)
+    except ValueError as error:
+        parser.error(f"--redis: {error}")
+    try:
+        with client:
+            answer(client, options)
+    except redis.RedisError as error:
+        why = str(error).rstrip(".")
+        raise SystemExit(
+            f"Redis did not answer: {why}. Does --redis say where it is, with its password?"
+        ) from None
 
 
 if __name__ == "__main__":

@@ -218,3 +218,13 @@ async def test_a_look_up(redis_url: str) -> None:
     missing = look_up("43")
     assert missing.returncode == 1
     assert missing.stderr == "There is no score of customer 43.\n"
+
+
+def test_a_look_up_without_redis_is_one_sentence(unused_tcp_port: int) -> None:
+    url = f"redis://127.0.0.1:{unused_tcp_port}/0"
+    command = [sys.executable, str(PYTHON / "look_up.py"), "--redis", url, "42"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("Redis did not answer: ")
+    assert "Does --redis say where it is" in done.stderr
+    assert done.stderr.count("\n") == 1

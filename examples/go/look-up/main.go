@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
 )
 
 // score is as much of a score as is shown here; docs/subscribers.md and `clv schema` have all of it.
@@ -41,7 +42,14 @@ func lookUp(ctx context.Context, client *redis.Client, prefix, customer string) 
 	return found, json.Unmarshal(value, &found)
 }
 
+// fail ends the program in one sentence.
+func fail(err error) {
+	log.Fatalf("Redis did not answer: %v. Does -redis say where it is, with its password?", err)
+}
+
 func main() {
+	log.SetFlags(0)
+	logging.Disable() // what goes wrong is told once, at the end
 	url := flag.String("redis", "redis://localhost:6379/0", "Redis")
 	prefix := flag.String("prefix", "clv:", "of the keys")
 	customer := flag.String("customer", "", "whom to look up")
@@ -49,7 +57,7 @@ func main() {
 	flag.Parse()
 	options, err := redis.ParseURL(*url)
 	if err != nil {
-		log.Fatal(err)
+		log.Fatalf("-redis: %v", err)
 	}
 	client := redis.NewClient(options)
 	defer client.Close()
@@ -59,7 +67,7 @@ func main() {
 	if *first > 0 {
 		ranked, err := client.ZRevRangeWithScores(ctx, *prefix+"rank:risk", 0, *first-1).Result()
 		if err != nil {
-			log.Fatal(err)
+			fail(err)
 		}
 		for _, row := range ranked {
 			fmt.Printf("%12.0f  %s\n", row.Score, row.Member)
@@ -71,7 +79,7 @@ func main() {
 		log.Fatalf("There is no score of customer %s.", *customer)
 	}
 	if err != nil {
-		log.Fatal(err)
+		fail(err)
 	}
 	// The workers write a new score when this one ends; one that is overdue says they do not run.
 	overdue := ""
