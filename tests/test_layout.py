@@ -4,6 +4,7 @@ Walks the syntax trees, so an import within a function counts too.
 """
 
 import ast
+import gc
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,18 @@ OUTSIDE = {
 }
 CLOCKS = {"now", "utcnow", "today", "localtime", "gmtime"}
 CALLS = {"open", "print", "input", "exec", "eval", "__import__", "breakpoint"}
+
+
+def parsed(source: str) -> ast.AST:
+    """The syntax tree.
+
+    Python 3.11 cannot parse within parsing, as when the collection of garbage logs a traceback.
+    """
+    gc.disable()
+    try:
+        return ast.parse(source)
+    finally:
+        gc.enable()
 
 
 def imported(tree: ast.AST) -> Iterator[tuple[int, str]]:
@@ -48,14 +61,12 @@ def called(tree: ast.AST) -> Iterator[tuple[int, str, bool]]:
 def layer_breaches(layer: str, source: str) -> list[str]:
     """Imports of a later layer, or of the tests."""
     later = {*LAYERS[LAYERS.index(layer) + 1 :], "tests", "bench"}
-    return [
-        f"{line}: imports {name}" for line, name in imported(ast.parse(source)) if name in later
-    ]
+    return [f"{line}: imports {name}" for line, name in imported(parsed(source)) if name in later]
 
 
 def core_breaches(source: str) -> list[str]:
     """What a module of the core must not import or call."""
-    tree = ast.parse(source)
+    tree = parsed(source)
     allowed = CORE_PACKAGES | (set(sys.stdlib_module_names) - OUTSIDE)
     found = [f"{line}: imports {name}" for line, name in imported(tree) if name not in allowed]
     for line, name, attribute in called(tree):

@@ -70,7 +70,7 @@ def test_nothing_heavy_is_imported_for_help():
         (["top", "--by", "luck"], "see `clv top --help`.\n"),
         (["show"], "clv: Missing argument 'CUSTOMER': see `clv show --help`.\n"),
         (["simulate", "--late", "2"], "see `clv simulate --help`.\n"),
-        (["schema", "nope"], "tier-change, churn-risk-change: see `clv schema --help`.\n"),
+        (["schema", "nope"], "churn-risk-change, dead-letter: see `clv schema --help`.\n"),
     ],
 )
 def test_wrong_usage_is_one_sentence_and_status_two(clv, arguments, said):
