@@ -370,7 +370,7 @@ async def test_what_is_committed_as_the_partition_goes_is_the_next_owners(
     result = await keeper.step(intake := keeper.decode(batch))
     await keeper.publish(batch, result, intake)
     await keeper.end()  # before the agent comes to its turn
-    keeper.remember(batch, result)
+    keeper.remember(result)
     assert keeper._follower._writing is None
     assert all(line.endswith(" 0.0") for line in gauges(partition.metrics))
 
