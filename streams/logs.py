@@ -20,6 +20,7 @@ QUIET: Final = {
 
 
 _OF_A_SERVICE: Final = "[^"
+_CLOSED_NOW: Final = "Unclosed AIOKafkaConnection"
 PLACE: Final = ("topic", "partition", "offset")
 
 
@@ -29,8 +30,15 @@ def place(record: Any) -> dict[str, Any]:
 
 
 def is_ours(record: logging.LogRecord) -> bool:
-    """False for Faust's services as they come and go, which log under the names of our modules."""
-    return record.levelno > logging.INFO or not str(record.msg).startswith(_OF_A_SERVICE)
+    """False for what nobody needs to hear of.
+
+    Faust's services come and go, and log so under the names of our modules. aiokafka says as an
+    error that it closes a connection by itself, where a client was stopped while it started.
+    """
+    said = str(record.msg)
+    if record.levelno > logging.INFO:
+        return not said.startswith(_CLOSED_NOW)
+    return not said.startswith(_OF_A_SERVICE)
 
 
 class JsonFormatter(logging.Formatter):

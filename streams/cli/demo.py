@@ -5,6 +5,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
@@ -16,6 +17,7 @@ from models.score import Score
 from streams import logs
 from streams.cli.output import amount, console, progress, side_console
 from streams.cli.show import print_score
+from streams.ctrl_c import CtrlC
 from streams.datasets import CURRENCY
 from streams.demo import Played, play, purchases
 from streams.embedded.broker import EmbeddedBroker
@@ -48,44 +50,63 @@ def demo(
     """
     logs.set_up("text", logging.WARNING)
     side = side_console()
-    with EmbeddedBroker() as broker, EmbeddedRedis() as redis:
-        settings = Settings.load(
-            kafka_bootstrap=broker.bootstrap,
-            kafka_security_protocol="PLAINTEXT",
-            redis_url=redis.url,
-            currency=CURRENCY,
-            clock="events",
-            partitions=4,
-            metrics_port=0,
-            instance=None,
-            model_params=None,
-        )
-        broker.create([topic.name for topic in every_topic(settings)])
-        side.print("Worker, embedded broker and embedded Redis start ...")
-        asyncio.run(_demo(settings, customers, keep_running=keep_running))
+    with CtrlC() as ctrl_c:
+        with EmbeddedBroker() as broker, EmbeddedRedis() as redis:
+            settings = Settings.load(
+                kafka_bootstrap=broker.bootstrap,
+                kafka_security_protocol="PLAINTEXT",
+                redis_url=redis.url,
+                currency=CURRENCY,
+                clock="events",
+                partitions=4,
+                metrics_port=0,
+                instance=None,
+                model_params=None,
+            )
+            broker.create([topic.name for topic in every_topic(settings)])
+            side.print("Worker, embedded broker and embedded Redis start ...")
+            asyncio.run(_demo(settings, customers, ctrl_c, keep_running=keep_running))
+        if ctrl_c.pressed:
+            raise KeyboardInterrupt
 
 
-async def _demo(settings: Settings, customers: int | None, *, keep_running: bool) -> None:
+async def _demo(
+    settings: Settings, customers: int | None, ctrl_c: CtrlC, *, keep_running: bool
+) -> None:
     stop = asyncio.Event()
     running: asyncio.Future[LaneApp] = asyncio.get_running_loop().create_future()
     worker = asyncio.create_task(
         run(settings, stop=stop, embedded=True, started=running.set_result)
     )
-    first: list[asyncio.Future[Any]] = [worker, running]
-    await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
     try:
+        # Ctrl-C waits until it runs: only then does a worker end without leaving tasks behind.
+        await _first(worker, running)
         if running.done():
-            playing = asyncio.create_task(_play(settings, running.result(), customers))
-            last: list[asyncio.Future[Any]] = [worker, playing]
-            await asyncio.wait(last, return_when=asyncio.FIRST_COMPLETED)
-            if playing.done():
-                _summarize(console(), settings, playing.result())
-                if keep_running:
-                    _invite(console(), settings)
-                    await worker
+            showing = asyncio.create_task(
+                _show(settings, running.result(), customers, keep_running=keep_running)
+            )
+            interrupting = asyncio.create_task(ctrl_c.wait())
+            await _first(worker, showing, interrupting)
+            interrupting.cancel()
+            showing.cancel()
+            with suppress(asyncio.CancelledError):
+                await showing
     finally:
         stop.set()
         await worker
+
+
+async def _first(*ends: asyncio.Future[Any]) -> None:
+    await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+
+
+async def _show(
+    settings: Settings, app: LaneApp, customers: int | None, *, keep_running: bool
+) -> None:
+    _summarize(console(), settings, await _play(settings, app, customers))
+    if keep_running:
+        _invite(console(), settings)
+        await asyncio.Event().wait()  # for ever: whoever awaits this ends it
 
 
 async def _play(settings: Settings, app: LaneApp, customers: int | None) -> Played:

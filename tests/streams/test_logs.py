@@ -70,6 +70,11 @@ def test_fausts_and_aiokafkas_noise_is_left_out(
     logging.getLogger("streams.transport.consumer").info("[^-LaneConsumer]: Starting...")
     logging.getLogger("faust").info("routine")
     logging.getLogger("aiokafka.conn").error("fifty a second while Kafka is away")
+    # What asyncio logs when aiokafka closes a connection of a client that was stopped too early.
+    logging.getLogger("asyncio").error("Unclosed AIOKafkaConnection\nconn: <AIOKafkaConnection>")
     assert capsys.readouterr().err == ""
     logging.getLogger("streams.transport.consumer").error("[^-LaneConsumer]: Crashed")
-    assert "Crashed" in capsys.readouterr().err
+    logging.getLogger("asyncio").error("Unclosed AIOKafkaConsumer")
+    crashed, unclosed = capsys.readouterr().err.splitlines()
+    assert "Crashed" in crashed
+    assert "Unclosed AIOKafkaConsumer" in unclosed
