@@ -17,6 +17,9 @@ from streams.topics import Topic, every_topic
 
 _APPLY: Final = "run `clv topics apply`"
 
+_EMBEDDED: Final = "mockCluster"
+"""What the id of the demo's cluster begins with; a real Kafka's is random."""
+
 _DYNAMIC_TOPIC_CONFIG: Final = 1
 _CREATED_WITHIN_SECONDS: Final = 30.0
 _POLL_SECONDS: Final = 0.05
@@ -61,7 +64,11 @@ async def differences(settings: Settings, client: AIOKafkaAdminClient) -> list[D
 
     Returns:
         What is wrong; empty when all is right.
+
+    Raises:
+        WrongTopics: the broker is the demo's.
     """
+    await _refuse_embedded(settings, client)
     partitions = await _partitions(client)
     wanted = every_topic(settings)
     found = [
@@ -114,10 +121,12 @@ async def apply(settings: Settings) -> tuple[list[str], list[str]]:
         Names of the topics that were created, and of those whose settings were repaired.
 
     Raises:
-        WrongTopics: one has a wrong number of partitions, or Kafka refused one.
+        WrongTopics: one has a wrong number of partitions, or Kafka refused one, or the broker is
+            the demo's.
         KafkaAway: Kafka cannot be reached.
     """
     async with kafka.admin(settings) as client:
+        await _refuse_embedded(settings, client)
         partitions = await _partitions(client)
         topics = every_topic(settings)
         wrong_counts = _wrong_counts(topics, partitions)
@@ -132,6 +141,16 @@ async def apply(settings: Settings) -> tuple[list[str], list[str]]:
             if topic.name in to_repair:
                 await _repair(client, topic)
     return [topic.name for topic in missing], sorted(to_repair)
+
+
+async def _refuse_embedded(settings: Settings, client: AIOKafkaAdminClient) -> None:
+    """The demo's broker has its topics, and can neither tell nor change how they are."""
+    cluster = await client.describe_cluster()
+    if str(cluster["cluster_id"]).startswith(_EMBEDDED):
+        raise WrongTopics(
+            f"{settings.kafka_bootstrap} is the demo's embedded broker, which made its topics by "
+            "itself: `clv topics` and `clv worker` need a real Kafka."
+        )
 
 
 def _wrong_counts(topics: Iterable[Topic], partitions: Mapping[str, int]) -> list[Difference]:

@@ -7,6 +7,8 @@ from aiokafka.admin import NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from streams import kafka, topic_admin, topics
+from streams.embedded.broker import EmbeddedBroker
+from streams.settings import Settings
 
 
 def test_one_sentence_names_all_topics_with_the_same_problem():
@@ -19,6 +21,19 @@ def test_one_sentence_names_all_topics_with_the_same_problem():
         "Topics are missing (a, b): run `clv topics apply`.",
         "Topics have 3 partitions and must have 4 (c): set CLV_PARTITIONS=3.",
     ]
+
+
+async def test_of_the_demos_broker_one_sentence_is_said():
+    with EmbeddedBroker() as broker:
+        settings = Settings(kafka_bootstrap=broker.bootstrap)
+        broker.create([topic.name for topic in topics.every_topic(settings)])
+        for attempt in (topic_admin.verify, topic_admin.apply):
+            with pytest.raises(topic_admin.WrongTopics) as refused:
+                await attempt(settings)
+            assert str(refused.value) == (
+                f"{broker.bootstrap} is the demo's embedded broker, which made its topics by "
+                "itself: `clv topics` and `clv worker` need a real Kafka."
+            )
 
 
 @pytest.mark.kafka
