@@ -1,7 +1,8 @@
 """What commands print: tables for people, JSON for programs, progress beside them on stderr."""
 
+import re
 import sys
-from typing import Annotated, Any
+from typing import IO, Annotated, Any, Final, TextIO, cast
 
 import orjson
 import typer
@@ -17,12 +18,29 @@ from rich.progress import (
 
 from models.money import minor_digits
 
+_FILLING: Final = re.compile(" +$", re.MULTILINE)
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
 def console() -> Console:
-    """Where tables go: stdout, as wide as the terminal."""
-    return Console(highlight=False)
+    """Where tables go: stdout, as wide as the terminal; in a pipe without trailing blanks."""
+    if sys.stdout.isatty():
+        return Console(highlight=False)
+    return Console(highlight=False, file=cast("IO[str]", _Trimmed(sys.stdout)))
+
+
+class _Trimmed:
+    """Takes whole lines, each filled to the table's width, and leaves out what fills them."""
+
+    def __init__(self, to: TextIO) -> None:
+        self._to = to
+        self.encoding = to.encoding
+        self.isatty = to.isatty
+        self.flush = to.flush
+
+    def write(self, lines: str) -> int:
+        return self._to.write(_FILLING.sub("", lines))
 
 
 def side_console() -> Console:

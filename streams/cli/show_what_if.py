@@ -65,7 +65,7 @@ def what_if(
         Complaint: there is nothing to be said of that time.
     """
     amount_minor = 0 if purchase is None else _amount(purchase, settings.currency)
-    asked_ms = None if at is None else _instant(at, settings.timezone)
+    asked = None if at is None else _instant(at, settings.timezone)
     key = customer.encode()
     found = stored.states(settings, key)
     state = found.states.get(key)
@@ -74,7 +74,10 @@ def what_if(
     policy = found.scored_by(policy)
     stored_state = decode(state)
     now_ms = found.reached_ms if settings.clock == "events" else time.time_ns() // 1_000_000
-    at_ms = max(now_ms, stored_state.as_of_ms) if asked_ms is None else asked_ms
+    if asked is None:
+        at_ms = max(now_ms, stored_state.as_of_ms)
+    else:
+        at_ms = asked if isinstance(asked, int) else now_ms + asked // _MS
     if at_ms < stored_state.as_of_ms:
         state = _recall(settings, policy, customer, at_ms, stored_state.orders)
     score = score_at(policy, key, state, at_ms)
@@ -141,11 +144,12 @@ def print_next_tier(found: WhatIf, to: Console) -> None:
     if missing is None:
         to.print(f"{escape(found.at.tier)} is the highest tier.")
         return
-    by = (
-        "no single purchase gets there"
-        if missing.purchase_minor is None
-        else f"one purchase of {amount(missing.purchase_minor, money)} gets there"
-    )
+    if missing.purchase_minor is None:
+        by = "no single purchase gets there"
+    elif missing.purchase_minor == 0:  # what it lets expect is enough
+        by = "any purchase gets there"
+    else:
+        by = f"one purchase of {amount(missing.purchase_minor, money)} gets there"
     to.print(
         f"To {escape(missing.tier)} ({amount(missing.threshold_minor, money)}) the tier value "
         f"lacks {amount(missing.missing_minor, money)}: {by}."
@@ -172,11 +176,14 @@ def _recall(settings: Settings, policy: Policy, customer: str, at_ms: int, order
     return past.state
 
 
-def _instant(text: str, timezone: str) -> int:
-    """Epoch ms of a date (its beginning), a time (of the settings' zone if it names none), +30d."""
+def _instant(text: str, timezone: str) -> int | timedelta:
+    """Epoch ms of a date (its beginning) or a time (of the settings' zone if it names none).
+
+    How long after now, where it is such as +30d.
+    """
     try:
         if text.startswith("+"):
-            return time.time_ns() // 1_000_000 + read_duration(text[1:]) // _MS
+            return read_duration(text[1:])
         at = datetime.fromisoformat(text)
         if at.tzinfo is None:
             at = at.replace(tzinfo=ZoneInfo(timezone))

@@ -1,7 +1,10 @@
 import json
 
 import pytest
+from rich.console import Console
 
+from models.what_if import NextTier
+from streams.cli.show_what_if import WhatIf, print_next_tier
 from tests.streams.test_lookups import score, store
 
 
@@ -24,6 +27,27 @@ def test_a_score_is_shown_to_people(clv, url):
 def test_a_score_is_printed_to_programs_as_it_was_published(clv, url):
     ran = clv("show", "42", "--json", redis_url=url)
     assert json.loads(ran.out)["tier_value_minor"] == 52_695
+
+
+@pytest.mark.parametrize(
+    ("purchase_minor", "said"),
+    [
+        (None, "no single purchase gets there"),
+        (0, "any purchase gets there"),
+        (4_999, "one purchase of 49.99 EUR gets there"),
+    ],
+)
+def test_what_is_missing_to_the_next_tier_is_one_sentence(capsys, purchase_minor, said):
+    missing = NextTier("platinum", 200_000, 147_305, purchase_minor)
+    print_next_tier(WhatIf(score(), None, 0, missing), Console(width=200))
+    assert capsys.readouterr().out == (
+        f"To platinum (2,000.00 EUR) the tier value lacks 1,473.05 EUR: {said}.\n"
+    )
+
+
+def test_tables_in_a_pipe_have_no_trailing_blanks(clv, url):
+    for ran in (clv("show", "42", redis_url=url), clv("top", redis_url=url)):
+        assert [line for line in ran.out.splitlines() if line != line.rstrip()] == []
 
 
 def test_nobody_is_one_sentence(clv, url):

@@ -99,6 +99,11 @@ def test_the_future_is_silent(clv, place):
     assert "To gold (500.00 EUR) the tier value lacks " in ran.out
 
 
+def test_from_now_is_from_the_time_that_events_have_reached(clv, place):
+    score = json.loads(clv("show", "42", "--at", "+30d", "--json", **place).out)
+    assert score["as_of"] == "2026-05-11T00:00:00.000Z"
+
+
 def test_the_past_is_what_the_input_tells(clv, place):
     score = json.loads(clv("show", "42", "--at", when(15), "--json", **place).out)
     assert (score["orders"], score["historic_clv_minor"]) == (2, 45_000)
