@@ -31,6 +31,9 @@ from streams.worker import run
 LAST: Final = 6
 """How many of the last changes of each kind are shown."""
 
+STILL_THERE: Final = 0.5
+"""`p_alive` from which on a score says when the next purchase is expected."""
+
 
 def demo(
     customers: Annotated[
@@ -103,9 +106,9 @@ async def _first(*ends: asyncio.Future[Any]) -> None:
 async def _show(
     settings: Settings, app: LaneApp, customers: int | None, *, keep_running: bool
 ) -> None:
-    _summarize(console(), settings, await _play(settings, app, customers))
+    called = _summarize(console(), settings, await _play(settings, app, customers))
     if keep_running:
-        _invite(console(), settings)
+        _invite(console(), settings, called)
         await asyncio.Event().wait()  # for ever: whoever awaits this ends it
 
 
@@ -122,7 +125,8 @@ async def _play(settings: Settings, app: LaneApp, customers: int | None) -> Play
         return await play(settings, app, rows, told)
 
 
-def _summarize(to: Console, settings: Settings, played: Played) -> None:
+def _summarize(to: Console, settings: Settings, played: Played) -> str:
+    """Show what there is to see; the id of the customer who was looked up."""
     lookups = Lookups(settings)
     scores = list(lookups.scores())
     to.print(
@@ -130,20 +134,34 @@ def _summarize(to: Console, settings: Settings, played: Played) -> None:
         f"January 2025 to June 2026, in {played.seconds:.0f} seconds\n"
     )
     to.print(_tiers(scores, [name for name, _ in settings.tiers]))
+    to.print()
     to.print(_changes("Last tier changes", played.tier_changes, "tier_value_minor", "tier value"))
+    to.print()
     to.print(
         _changes("Last churn-risk changes", played.churn_changes, "value_at_risk_minor", "at risk")
     )
+    to.print()
     silent = Counter(c["cause"] for c in [*played.tier_changes, *played.churn_changes])["silence"]
     total = len(played.tier_changes) + len(played.churn_changes)
     to.print(f"{silent:,} of {total:,} changes had no event: silence alone caused them.\n")
-    if (first := lookups.top("risk", 1)) and first[0].score is not None:
-        begun = time.perf_counter()
-        score = lookups.score(first[0].customer_id)
-        milliseconds = 1000 * (time.perf_counter() - begun)
-        to.print(f"[bold]Whom to call first[/bold], looked up in {milliseconds:.1f} ms:\n")
-        if score is not None:
-            print_score(score, to)
+    called = _whom_to_call(scores)
+    begun = time.perf_counter()
+    score = lookups.score(called.customer_id)
+    milliseconds = 1000 * (time.perf_counter() - begun)
+    to.print(
+        "[bold]Whom to call first[/bold] of those who are probably still there, looked up in "
+        f"{milliseconds:.1f} ms:\n"
+    )
+    if score is not None:
+        print_score(score, to)
+    to.print("\nAt risk is what silence has cost: predicted after the last purchase, less now.")
+    return called.customer_id
+
+
+def _whom_to_call(scores: Sequence[Score]) -> Score:
+    """The most value at risk of those who are probably still there: others no call brings back."""
+    there = [score for score in scores if (score.p_alive or 0.0) >= STILL_THERE]
+    return max(there or scores, key=lambda score: score.value_at_risk_minor)
 
 
 def _tiers(scores: Sequence[Score], names: Sequence[str]) -> Table:
@@ -169,7 +187,7 @@ def _sums(scores: Sequence[Score]) -> list[str]:
 
 
 def _changes(title: str, changes: Sequence[dict[str, Any]], value: str, header: str) -> Table:
-    table = Table(title=f"\n{title}", title_justify="left", box=None, pad_edge=False)
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     for column in ("when", "customer", "from", "to", "cause", header):
         table.add_column(column, justify="right" if column == header else "left")
     for change in changes[-LAST:]:
@@ -184,15 +202,18 @@ def _changes(title: str, changes: Sequence[dict[str, Any]], value: str, header: 
     return table
 
 
-def _invite(to: Console, settings: Settings) -> None:
+def _invite(to: Console, settings: Settings, customer: str) -> None:
     url = settings.redis_url.get_secret_value()
     to.print(
         "\nThe worker stays up. In another terminal:\n\n"
         f"  export CLV_KAFKA_BOOTSTRAP={settings.kafka_bootstrap} CLV_REDIS_URL={url} "
-        f"CLV_CURRENCY={CURRENCY}\n"
+        f"CLV_CURRENCY={CURRENCY} CLV_CLOCK={settings.clock}\n"
         "  .venv/bin/clv top --by risk\n"
-        "  .venv/bin/clv show 42\n"
+        f"  .venv/bin/clv show {customer}\n"
+        f"  .venv/bin/clv show {customer} --if-purchase 49.99\n"
+        "  .venv/bin/clv calendar\n"
         "  .venv/bin/clv publish FILE.csv\n\n"
+        "`clv topics` and further workers need a real Kafka.\n"
         "Ctrl-C ends it, and with it all that was published.",
         soft_wrap=True,
     )

@@ -1,6 +1,7 @@
-"""`clv demo` in a terminal: Ctrl-C ends it at any time, in order and without a word."""
+"""`clv demo` in a terminal: what it invites to do works, and Ctrl-C ends it without a word."""
 
 import fcntl
+import json
 import os
 import pty
 import re
@@ -10,17 +11,20 @@ import subprocess
 import sys
 import termios
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 import psutil
 import pytest
 
+from tests.streams.cli.conftest import Ran
+
 pytestmark = pytest.mark.redis
 
 CTRL_C: Final = b"\x03"
 END_S_MAX: Final = 90.0
-NO_WORDS: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\^C|\s")
+PAINT: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 def _own_the_terminal() -> None:
@@ -88,5 +92,42 @@ def test_ctrl_c_ends_it_in_silence(printed: str, wait_s: float) -> None:
     assert demo.process.wait() == 128 + signal.SIGINT
     bar = "purchases"  # is drawn once more
     lines = [line for line in said.splitlines() if bar not in line]
-    assert NO_WORDS.sub("", "".join(lines)) == ""
+    assert re.sub(r"\^C|\s", "", PAINT.sub("", "".join(lines))) == ""
     assert [child for child in children if child.is_running()] == []
+
+
+def test_what_it_invites_to_type_works_and_is_of_its_time(clv: Callable[..., Ran]) -> None:
+    demo = Demo("--keep-running")
+    try:
+        said = PAINT.sub("", demo.read_until("Ctrl-C ends it"))
+        assert max(len(line.rstrip()) for line in said.splitlines() if "export" not in line) <= 100
+        settings = {
+            name.removeprefix("CLV_").lower(): value
+            for name, value in re.findall(r"(CLV_\w+)=(\S+)", said)
+        }
+        typed = re.findall(r"\.venv/bin/clv (.+?)\r\n", said)
+        assert [words.split()[0] for words in typed] == [
+            "top",
+            "show",
+            "show",
+            "calendar",
+            "publish",
+        ]
+        for words in typed[:-1]:
+            ran = clv(*words.split(), **settings)
+            assert (ran.status, ran.err) == (0, ""), words
+            assert re.search(r"2026|orders", ran.out), words
+        calendar = json.loads(clv("calendar", "--json", **settings).out)
+        assert calendar["from"] < "2026-07-01"
+        shown = re.search(r"Customer (\w+) is", said)
+        assert shown is not None
+        assert f"show {shown[1]}" in said
+        score = json.loads(clv("show", shown[1], "--json", **settings).out)
+        assert score["p_alive"] >= 0.5
+        assert score["value_at_risk_minor"] > 0
+        ran = clv("topics", "check", **settings)
+        assert (ran.status, ran.err.count("\n")) == (1, 1)
+    finally:
+        demo.interrupt()
+        demo.read_until(None)
+        demo.process.wait()
