@@ -29,7 +29,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from models.parameters import CDNOW, InvalidParameters, ModelParams
 from models.policy import InvalidPolicy, Policy, TierMetric, check_churn_levels, check_tiers
 from streams import notation
-from streams.wrong_settings import WrongSettings, misspelt, sentence
+from streams.wrong_settings import WrongSettings, misspelt, sentence, unknown
 
 PREFIX: Final = "CLV_"
 TIERS_EXAMPLE: Final = "bronze:0,silver:10000,gold:50000,platinum:200000"
@@ -285,7 +285,7 @@ class Settings(BaseSettings):
         Raises:
             WrongSettings: with a sentence for each that is wrong.
         """
-        names = {name: PREFIX + name.upper() for name in cls.model_fields}
+        names = cls._names()
         sentences = misspelt(os.environ, names.values(), PREFIX)
         try:
             settings = cls(**overrides)
@@ -301,6 +301,15 @@ class Settings(BaseSettings):
         if sentences:
             raise WrongSettings("\n".join(sentences))
         return settings
+
+    @classmethod
+    def without_effect(cls) -> list[str]:
+        """Names of the environment's variables that begin like a setting and are none."""
+        return unknown(os.environ, cls._names().values(), PREFIX)
+
+    @classmethod
+    def _names(cls) -> dict[str, str]:
+        return {name: PREFIX + name.upper() for name in cls.model_fields}
 
     def params(self) -> ModelParams:
         """The fitted model: of the file that `CLV_MODEL_PARAMS` names, or CDNOW's.

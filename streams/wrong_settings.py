@@ -12,6 +12,9 @@ from streams.complaint import Complaint
 _TYPO_SIMILARITY: Final = 0.78
 """Finds TEIRS, TIER and KAFKA_BOOTSTRAP_SERVERS; leaves REDIS_PORT, which Kubernetes sets."""
 
+_NOT_OURS: Final = ("TEST_", "CHAOS_", "REQUIRE_")
+"""What follows the prefix in the names of variables that tests and fault runs read."""
+
 _BOUNDS: Final = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
 
 
@@ -58,6 +61,43 @@ def misspelt(environ: Iterable[str], known: Iterable[str], prefix: str) -> list[
         if near:
             sentences.append(f"{name} is no setting; did you mean {settings[near[0]]}?")
     return sentences
+
+
+def unknown(environ: Iterable[str], known: Iterable[str], prefix: str) -> list[str]:
+    """Name the variables that begin like a setting and are none, each with what may be meant.
+
+    Args:
+        environ: names of all environment variables, in either case, as settings are read.
+        known: names of all settings, with the prefix.
+        prefix: what settings begin with.
+    """
+    settings = [name.removeprefix(prefix) for name in known]
+    named = []
+    for name in sorted(environ):
+        rest = name.upper().removeprefix(prefix)
+        if rest == name.upper() or rest in settings or rest.startswith(_NOT_OURS):
+            continue
+        meant = _meant(rest, settings)
+        named.append(name if meant is None else f"{name} (is it {prefix}{meant}?)")
+    return named
+
+
+def _meant(name: str, settings: Iterable[str]) -> str | None:
+    """The setting that shares most of its words with a name: the first words count more."""
+    if near := difflib.get_close_matches(name, settings, n=1, cutoff=_TYPO_SIMILARITY):
+        return near[0]
+    words = _words(name)
+
+    def likeness(setting: str) -> tuple[float, bool]:
+        of_setting = _words(setting)
+        return len({*of_setting} & {*words}) / len(of_setting), of_setting[0] == words[0]
+
+    best = max(settings, key=likeness)
+    return best if likeness(best)[0] else None
+
+
+def _words(name: str) -> list[str]:
+    return [word.removesuffix("S") for word in name.split("_")]
 
 
 def _shown(value: object) -> str:

@@ -1,6 +1,7 @@
 """`clv worker`: run the agents."""
 
 import gc
+import logging
 import os
 import sys
 
@@ -8,6 +9,8 @@ from streams import logs
 from streams.complaint import Complaint
 from streams.settings import Settings
 from streams.worker import run
+
+log = logging.getLogger(__name__)
 
 if sys.platform == "win32":
     from asyncio import run as run_loop
@@ -26,6 +29,8 @@ def worker() -> None:
     settings = Settings.load()
     _tame_garbage_collection()
     logs.set_up(settings.log_format)
+    if ignored := Settings.without_effect():
+        log.warning("no settings, so without effect: %s", ", ".join(ignored))
     run_loop(_run(settings))
 
 

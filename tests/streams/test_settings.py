@@ -184,6 +184,37 @@ def test_a_database_of_redis_may_be_left_out_or_be_a_number(monkeypatch, url):
     assert Settings.load().redis_url.get_secret_value() == url
 
 
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("CLV_HORIZON_DAYS", "CLV_HORIZON_DAYS (is it CLV_HORIZON?)"),
+        ("CLV_TIER_THRESHOLDS", "CLV_TIER_THRESHOLDS (is it CLV_TIERS?)"),
+        ("CLV_GROUP_ID", "CLV_GROUP_ID (is it CLV_GROUP?)"),
+        ("CLV_KAFKA_BROKERS", "CLV_KAFKA_BROKERS (is it CLV_KAFKA_BOOTSTRAP?)"),
+        ("CLV_REPLICATION", "CLV_REPLICATION (is it CLV_REPLICATION_FACTOR?)"),
+        ("CLV_BATCH_SIZE", "CLV_BATCH_SIZE (is it CLV_BATCH_EVENTS?)"),
+        ("CLV_LOG_LEVEL", "CLV_LOG_LEVEL (is it CLV_LOG_FORMAT?)"),
+        ("CLV_MODEL", "CLV_MODEL (is it CLV_MODEL_PARAMS?)"),
+        ("clv_teirs", "clv_teirs (is it CLV_TIERS?)"),
+        ("CLV_TZ", "CLV_TZ"),
+    ],
+)
+def test_any_other_unknown_name_is_told_with_what_may_be_meant(monkeypatch, name, told):
+    monkeypatch.setenv(name, "hunter2")
+    Settings.load()  # it is no error: it may belong to whoever deploys
+    assert told in Settings.without_effect()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["CLV_TEST_EVENTS", "CLV_CHAOS_SEED", "CLV_REQUIRE_KAFKA", "clv_tiers", "CLV_TIERS", "CLVX"],
+)
+def test_of_settings_and_of_what_tests_read_nothing_is_told(monkeypatch, name):
+    before = Settings.without_effect()
+    monkeypatch.setenv(name, "1")
+    assert Settings.without_effect() == before
+
+
 def test_secrets_are_never_shown(complaint, monkeypatch):
     assert "hunter2" not in complaint("CLV_REDIS_URL", "http://:hunter2@redis")
     monkeypatch.setenv("CLV_REDIS_URL", "redis://user:hunter2@redis:6380/1")
