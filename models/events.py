@@ -16,6 +16,7 @@ from models.currencies import conversions
 from models.reasons import BadEvent, Reason
 from models.refusals import ID_BYTES_MAX, check_nesting, check_text, quoted, shown
 from models.second_look import second_look
+from models.times import spoken
 
 __all__ = ["ENGAGEMENT_TYPES", "BadEvent", "Decoder", "Event", "Kind", "Reason"]
 
@@ -232,8 +233,8 @@ class Decoder:
         if at_ms - timestamp_ms > self._future_tolerance_ms:
             raise BadEvent(
                 Reason.FUTURE_TIME,
-                f"`occurred_at` is {at_ms - timestamp_ms} ms ahead of the record's timestamp, "
-                f"and {self._future_tolerance_ms} ms are tolerated",
+                f"`occurred_at` is {spoken(at_ms - timestamp_ms)} ahead of the record's timestamp, "
+                f"and the tolerance is {spoken(self._future_tolerance_ms)}",
             )
         return at_ms
 

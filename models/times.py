@@ -10,10 +10,19 @@ from models.arrays import Ints
 
 MS_PER_S: Final = 1_000
 MS_PER_MINUTE: Final = 60_000
+MS_PER_HOUR: Final = 3_600_000
 MS_PER_DAY: Final = 86_400_000
 
 MS_MAX: Final = 253_402_300_799_999
 """9999-12-31T23:59:59.999Z: RFC 3339 has four digits for the year."""
+
+_SPOKEN: Final = (
+    (MS_PER_DAY, "day"),
+    (MS_PER_HOUR, "hour"),
+    (MS_PER_MINUTE, "minute"),
+    (MS_PER_S, "second"),
+    (1, "millisecond"),
+)
 
 # Days whose text is kept: 2000-01-01 up to 2099-12-31. Others are rare, and written one by one.
 _FIRST_DAY: Final = 10_957
@@ -48,6 +57,16 @@ def rfc3339(at_ms: Ints) -> list[str]:
     parts["second"] = texts.seconds[in_minute]
     joined: list[str] = parts.view("U24").tolist()
     return joined
+
+
+def spoken(length_ms: int) -> str:
+    """A length of time for people, such as `1,189 days 20 hours`: its two largest units."""
+    said, left = [], length_ms
+    for size, unit in _SPOKEN:
+        count, left = divmod(left, size)
+        if count:
+            said.append(f"{count:,} {unit}{'' if count == 1 else 's'}")
+    return " ".join(said[:2]) or "0 milliseconds"
 
 
 @cache

@@ -3,10 +3,11 @@
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.times import MS_MAX, rfc3339
+from models.times import MS_MAX, rfc3339, spoken
 
 proof = settings(max_examples=200, derandomize=True, deadline=None, database=None)
 
@@ -36,3 +37,18 @@ def test_the_edges_of_the_table() -> None:
     ):
         assert rfc3339(np.array([at_ms])) == [text]
     assert rfc3339(np.array([], dtype=np.int64)) == []
+
+
+@pytest.mark.parametrize(
+    ("length_ms", "said"),
+    [
+        (0, "0 milliseconds"),
+        (1, "1 millisecond"),
+        (3_600_000, "1 hour"),
+        (3_600_001, "1 hour 1 millisecond"),
+        (90_061_001, "1 day 1 hour"),
+        (102_803_916_952, "1,189 days 20 hours"),
+    ],
+)
+def test_lengths_are_said_in_peoples_units(length_ms: int, said: str) -> None:
+    assert spoken(length_ms) == said
