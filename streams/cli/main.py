@@ -16,6 +16,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from streams.cli.usage import plain
 from streams.complaint import Complaint
 
 FAILED: Final = 1
@@ -115,7 +116,7 @@ def run(arguments: Sequence[str]) -> int:
         if say is None:
             raise
         # Without a message it was help itself that was shown.
-        sentence = f"{say().rstrip('.')}: see `{_help_for(called)}`." if say() else ""
+        sentence = f"{plain(say())}: see `{_help_for(called)}`." if say() else ""
         return _complain(sentence, getattr(error, "exit_code", FAILED))
     return status if isinstance(status, int) else 0
 

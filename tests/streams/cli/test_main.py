@@ -67,9 +67,19 @@ def test_nothing_heavy_is_imported_for_help():
     ("arguments", "said"),
     [
         (["nope"], "clv: No such command 'nope': see `clv --help`.\n"),
-        (["top", "--by", "luck"], "see `clv top --help`.\n"),
+        (["wroker"], "clv: No such command 'wroker' (did you mean 'worker'?): see `clv --help`.\n"),
+        (
+            ["top", "--by", "luck"],
+            "'--by': 'luck' is not one of 'total', 'risk': see `clv top --help`.\n",
+        ),
+        (["top", "-n", "0"], "'-n' / '--count', which must be at least 1: see `clv top --help`.\n"),
+        (["top", "-n", "x"], "'--count', which must be a whole number: see `clv top --help`.\n"),
+        (["fit"], "clv: Give one of FILE, --from-kafka and --parameters: see `clv fit --help`.\n"),
         (["show"], "clv: Missing argument 'CUSTOMER': see `clv show --help`.\n"),
-        (["simulate", "--late", "2"], "see `clv simulate --help`.\n"),
+        (
+            ["simulate", "--late", "2"],
+            "'--late', which must be at most 0.99: see `clv simulate --help`.\n",
+        ),
         (["schema", "nope"], "churn-risk-change, dead-letter: see `clv schema --help`.\n"),
     ],
 )
