@@ -16,7 +16,7 @@ from models.policy import Policy
 from models.rules import rules_of
 from streams.cli import stored
 from streams.cli.output import AsJson, amount, console, print_json
-from streams.cli.plot_file import drawing_to
+from streams.cli.plot_file import drawable, drawing_to
 from streams.complaint import Complaint
 from streams.settings import Settings
 from streams.shop_history import day_of
@@ -39,6 +39,7 @@ def calendar(
     With CLV_CLOCK=events today is the day that time has reached.
     """
     settings = Settings.load()
+    picture = None if plot is None else drawable(plot)
     policy = settings.policy()
     found = stored.states(settings)
     if not found.states:
@@ -46,11 +47,11 @@ def calendar(
     policy = found.scored_by(policy)
     start_ms = found.reached_ms if settings.clock == "events" else time.time_ns() // 1_000_000
     table = _outlook(policy, found.states, start_ms, days)
-    if plot is not None:
-        with drawing_to(plot):
+    if picture is not None:
+        with drawing_to(picture):
             from streams.cli.calendar_plot import draw  # noqa: PLC0415 - it imports matplotlib
 
-            draw(plot, table, policy)
+            draw(picture, table, policy)
     if json:
         print_json(document(table, policy, start_ms))
     else:

@@ -7,7 +7,7 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
@@ -47,7 +47,9 @@ def draw(file: Path, table: Sequence[Day], policy: Policy) -> None:
         )
         bottom.set(title="Value at stake, of the day's customers", ylabel=policy.currency)
         bottom.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-        locator = AutoDateLocator()
+        # Else there is room, and a tick, for a day before the first that has no bar.
+        bottom.set_xlim(date2num(dates[0]) - 0.5, date2num(dates[-1]) + 0.5)
+        locator = AutoDateLocator(minticks=min(5, len(dates)))  # of days, not of hours
         bottom.xaxis.set_major_locator(locator)
         bottom.xaxis.set_major_formatter(ConciseDateFormatter(locator))
         figure.suptitle(f"If nobody buys: {dates[0]} to {dates[-1]}")

@@ -15,7 +15,7 @@ from models.fitting import TooThin
 from models.money import minor_digits
 from models.purchases import MODELS
 from streams.cli.output import AsJson, amount, console, print_json, progress
-from streams.cli.plot_file import drawing_to
+from streams.cli.plot_file import drawable, drawing_to
 from streams.complaint import Complaint
 from streams.settings import Settings
 from streams.shop_history import ShopHistory, day_number, day_of, load
@@ -59,6 +59,7 @@ def evaluate(
     has no say in it.
     """
     settings = Settings.load()
+    picture = None if plot is None else drawable(plot)
     shop = load(file, settings.currency, settings.timezone)
     end_day = day_number(calibration_end.date())
     held_out = shop.last_day - end_day if holdout_days is None else holdout_days
@@ -75,11 +76,11 @@ def evaluate(
             )
         except TooThin as error:
             raise Complaint(f"{file}: {error}.") from error
-    if plot is not None:
-        with drawing_to(plot):
+    if picture is not None:
+        with drawing_to(picture):
             from streams.cli.evaluation_plot import draw  # noqa: PLC0415 - it imports matplotlib
 
-            draw(plot, result, shop.purchases)
+            draw(picture, result, shop.purchases)
     if json:
         print_json(document(result, shop))
     else:

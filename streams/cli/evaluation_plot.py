@@ -18,6 +18,7 @@ _ACTUAL = "#222222"
 _COLOURS = {"mbg-nbd": "#0072b2", "bg-nbd": "#d55e00", "pareto-nbd": "#009e73"}
 _SMALLEST_DOT, _LARGEST_DOT = 12.0, 260.0
 _BIN_MIN = 10
+_TWO_SIDED_95 = 1.96
 # Where more than this share of the customers is that frequent, tenths of them are shown instead.
 _FREQUENT_SHARE_MAX = 0.3
 
@@ -59,7 +60,7 @@ def _calibration(axes: Axes, result: Evaluation) -> None:
         happened = np.bincount(bins, active, BINS)[full] / size[full]
         label = f"{name} (ECE {scored.figures['ece']:.3f})"
         axes.plot(said, happened, color=_COLOURS[name], linewidth=1.2, label=label)
-        noise = 1.96 * np.sqrt(happened * (1 - happened) / size[full])
+        noise = _noise(happened, size[full])
         axes.errorbar(said, happened, noise, fmt="none", ecolor=_COLOURS[name], alpha=0.35)
         dots = np.maximum(size[full] / largest * _LARGEST_DOT, _SMALLEST_DOT)
         axes.scatter(said, happened, dots, color=_COLOURS[name], alpha=0.45, linewidths=0)
@@ -75,6 +76,25 @@ def _calibration(axes: Axes, result: Evaluation) -> None:
         loc="best",
         title=f"dot: customers, bar: 95 % of chance\n(bins of {_BIN_MIN} customers or more)",
     )
+
+
+def _noise(share: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """How far below and above a share its 95 % interval reaches, which never leaves 0 to 1.
+
+    Args:
+        share: (n,) of whom it happened to.
+        size: (n,) of how many.
+
+    Returns:
+        (2, n) both >= 0.
+
+    Source: Wilson (1927), J. Am. Stat. Assoc. 22, p. 212.
+    """
+    widened = 1 + _TWO_SIDED_95**2 / size
+    middle = (share + _TWO_SIDED_95**2 / (2 * size)) / widened
+    spread = share * (1 - share) / size + (_TWO_SIDED_95 / (2 * size)) ** 2
+    half = _TWO_SIDED_95 * np.sqrt(spread) / widened
+    return np.maximum([share - (middle - half), middle + half - share], 0.0)
 
 
 def _tracking(axes: Axes, result: Evaluation, purchases: PurchaseDays) -> None:

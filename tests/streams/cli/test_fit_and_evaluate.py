@@ -164,7 +164,7 @@ def test_frequent_buyers_are_drawn_by_tenths_and_rare_ones_by_number():
     [
         (["evaluate", "cdnow", "--calibration-end", "1999-01-01"], "1997-01-01 to 1998-06-30"),
         ([*EVALUATE, "--holdout-days", "300"], "at most 273"),
-        ([*EVALUATE, "--plot", "/nowhere/a.png", "--resamples", "0"], "cannot be drawn"),
+        ([*EVALUATE, "--plot", "/nowhere/a.png", "--resamples", "0"], "no directory /nowhere"),
         (["fit", "cdnow", "--until", "1996-01-01"], "no purchase to fit to"),
         (["fit", "cdnow", "-o", "/nowhere/a.json"], "cannot be written"),
         (["fit", "nothing.csv"], "cannot be read"),

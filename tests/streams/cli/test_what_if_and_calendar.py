@@ -183,7 +183,7 @@ def test_the_calendar_tells_who_falls_when(clv, place, played):
 def test_the_calendar_is_shown_to_people_and_drawn(clv, place, tmp_path):
     file = tmp_path / "calendar.png"
     ran = clv("calendar", "--days", 60, "--plot", file, **place)
-    assert (ran.status, ran.err) == (0, "")
+    assert (ran.status, ran.err) == (0, f"The picture is in {file}.\n")
     lines = ran.out.splitlines()
     assert lines[0].strip() == "Falls to come, if silent"
     assert lines[2].split() == [
