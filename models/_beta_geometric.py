@@ -16,6 +16,12 @@ h has no trouble at a = 1 nor at c = 0, and is what discounting needs:
     E[lambda·exp(-lambda·p·u)] = (s/A) · (1-z)^a · 2F1(k, a; c + 1; z),  z = u/(A + u).
 
 With u = A(e^y - 1) it is smooth: Gauss-Legendre reaches double precision in few nodes.
+
+Where a or b' is large and z is near 1, the 2F1 overflows. There both are means over p of what is
+expected at a given p:
+
+    E[lambda·exp(-lambda·p·u)] = (s/A)·E[(1 + p·u/A)^-(s + 1)],
+    E[(1 - exp(-lambda·p·h))/p] = E[(1 - (1 + p·h/A)^-s)/p].
 """
 
 from abc import abstractmethod
@@ -24,6 +30,7 @@ from typing import ClassVar
 import numpy as np
 from scipy.special import expit, hyp2f1
 
+from models._beta_mean import beta_mean
 from models._quadrature import unit_nodes
 from models.arrays import Floats
 from models.parameters import ModelParams
@@ -132,20 +139,36 @@ def purchases_while_there(
     decay = -np.expm1(-log_growth)  # z
     hard = (decay * abs(excess) < _CANCELLATION_MIN) | (c < _C_MIN)
     if not hard.any():
-        return _closed(excess, k, c, decay, log_growth)
+        return _closed(a, k, c, shape, decay, log_growth)
     expected = np.empty_like(decay)
     easy = ~hard
     if easy.any():
-        expected[easy] = _closed(excess, k, c[easy], decay[easy], log_growth[easy])
+        expected[easy] = _closed(a, k, c[easy], shape[easy], decay[easy], log_growth[easy])
     expected[hard] = _integrated(
         a, k, c[hard], shape[hard], since[hard], log_growth[hard], widest, daily_discount
     )
     return expected
 
 
-def _closed(excess: float, k: float, c: Floats, z: Floats, log_growth: Floats) -> Floats:
-    expected: Floats = (c / excess) * (1.0 - np.exp(-excess * log_growth) * hyp2f1(k, excess, c, z))
+def _closed(a: float, k: float, c: Floats, shape: Floats, z: Floats, log_growth: Floats) -> Floats:
+    excess = a - 1.0
+    with np.errstate(invalid="ignore"):
+        series = np.exp(-excess * log_growth) * hyp2f1(k, excess, c, z)
+    expected: Floats = (c / excess) * (1.0 - series)
+    if not np.isfinite(expected).all():
+        failed = np.flatnonzero(~np.isfinite(expected))
+        expected[failed] = _averaged(a, c[failed], shape[failed], log_growth[failed])
     return expected
+
+
+def _averaged(a: float, c: Floats, shape: Floats, log_growth: Floats) -> Floats:
+    """`_closed`, where it overflows: the mean over p of what is expected at a given p."""
+    growth = np.expm1(log_growth)
+
+    def bought(p: Floats) -> Floats:
+        return -np.expm1(-shape * np.log1p(p * growth)) / p
+
+    return beta_mean(a, c + 1.0 - a, bought, shape * growth, bought(np.ones_like(shape)))
 
 
 def _integrated(
@@ -163,6 +186,24 @@ def _integrated(
         y = node * log_growth
         grown = np.expm1(y)
         rate = np.exp((1.0 - a) * y - daily_discount * since * grown)
-        total += weight * rate * hyp2f1(k, a, c + 1.0, -np.expm1(-y))
+        with np.errstate(invalid="ignore"):
+            part = weight * rate * hyp2f1(k, a, c + 1.0, -np.expm1(-y))
+        if not np.isfinite(part).all():
+            failed = np.flatnonzero(~np.isfinite(part))
+            discounted = np.exp(y[failed] - daily_discount * since[failed] * grown[failed])
+            left = _rate_left(a, c[failed], shape[failed], grown[failed])
+            part[failed] = weight * discounted * left
+        total += part
     integral: Floats = shape * log_growth * total
     return integral
+
+
+def _rate_left(a: float, c: Floats, shape: Floats, grown: Floats) -> Floats:
+    """Rate of purchases after A·`grown` days, as a share of the one at once."""
+
+    def left(p: Floats) -> Floats:
+        share: Floats = np.exp(-(shape + 1.0) * np.log1p(p * grown))
+        return share
+
+    ones = np.ones_like(shape)
+    return beta_mean(a, c + 1.0 - a, left, ones, left(ones))

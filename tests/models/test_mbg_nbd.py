@@ -110,3 +110,33 @@ def test_probabilities_agree_with_50_digits():
         buys = 1 - (since / (since + 365)) ** (exact.mp.mpf(CDNOW.r) + x)
         assert p_alive == pytest.approx(float(there), rel=1e-9, abs=1e-300)
         assert p_active == pytest.approx(float(there * buys), rel=1e-9, abs=1e-300)
+
+
+OVERFLOWING = [
+    # Large b, as where hardly anybody leaves; large a; both; a below 1; r - a a whole number.
+    {"r": 1.181, "alpha": 1.394, "a": 1.052, "b": 280.0},
+    {"r": 0.3, "alpha": 2.0, "a": 0.05, "b": 400.0},
+    {"r": 2.0, "alpha": 1.0, "a": 150.0, "b": 0.7},
+    {"r": 1.5, "alpha": 3.0, "a": 101.5, "b": 40.0},
+    {"r": 0.5, "alpha": 0.5, "a": 300.0, "b": 300.0},
+]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("changed", OVERFLOWING, ids=lambda c: f"a={c['a']},b={c['b']}")
+def test_expected_purchases_where_the_hypergeometric_function_overflows(changed):
+    params = replace(CDNOW, **changed)
+    # Among customers for whom it does not: each figure is the same without the others.
+    rows = [(0, 0.0, 0.0), (3, 10.0, 10.0), (1, 300.0, 900.0)]
+    got = mbg_nbd.expected_purchases(params, *np.array(rows).T, 3650.0)
+    for row, value in zip(rows, got, strict=True):
+        assert value == pytest.approx(exactly(params, *row, 3650.0), rel=1e-9), row
+        assert value == mbg_nbd.expected_purchases(params, *row, 3650.0)[0]
+
+
+@pytest.mark.filterwarnings("error")
+def test_discounted_purchases_where_the_hypergeometric_function_overflows():
+    params = replace(CDNOW, **OVERFLOWING[0])
+    got = mbg_nbd.expected_purchases(params, 0, 0.0, 0.0, 730.0, 0.1)[0]
+    discount = exact.mp.log1p(exact.mp.mpf("0.1")) / 365
+    assert got == pytest.approx(exactly(params, 0, 0.0, 0.0, 730.0, discount), rel=1e-9)
