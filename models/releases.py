@@ -4,24 +4,15 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any, Final
 
-import numpy as np
 import orjson
 
-from models.gamma_gamma import expected_order_value
 from models.parameters import InvalidParameters, ModelParams
-from models.purchases import model_for
+from models.trial import try_out
 
 KEPT_MAX: Final = 16
 """Releases that can be asked for: a partition is behind by one, or by a few after an outage."""
 
 BYTES_MAX: Final = 64 * 1024
-
-# Customers and spans that every shop has: who never came back, and who came often and long ago.
-_FREQUENCY: Final = np.array([0.0, 0.0, 1.0, 5.0, 300.0, 300.0])
-_RECENCY_DAYS: Final = np.array([0.0, 0.0, 10.0, 400.0, 700.0, 7_000.0])
-_AGE_DAYS: Final = np.array([0.0, 7_000.0, 20.0, 700.0, 700.0, 7_300.0])
-_HORIZON_DAYS: Final = 365.0
-_MEAN_MINOR: Final = 5_000.0
 
 
 @dataclass(frozen=True)
@@ -45,14 +36,22 @@ class Releases:
         newest: what it would have all customers scored by.
     """
 
-    def __init__(self, own: ModelParams, currency: str) -> None:
+    def __init__(
+        self,
+        own: ModelParams,
+        currency: str,
+        horizon_days: float = 365.0,
+        discount_rate: float = 0.0,
+    ) -> None:
         """Nothing was published yet.
 
         Args:
             own: what the worker was started with.
             currency: that customers are scored in.
+            horizon_days: that purchases are predicted for.
+            discount_rate: annual effective.
         """
-        self._currency = currency
+        self._scored_by = currency, horizon_days, discount_rate
         self.own = self.newest = Released(own)
         self._known: OrderedDict[tuple[str, int], Released] = OrderedDict()
 
@@ -66,7 +65,7 @@ class Releases:
         Raises:
             InvalidParameters: it cannot be used, and nothing has changed.
         """
-        params = read_published(value, self._currency)
+        params = read_published(value, *self._scored_by)
         if at_ms < self.newest.at_ms:
             raise InvalidParameters(
                 "they are older than those in use: the publisher's clock is behind; publish them "
@@ -90,12 +89,16 @@ class Releases:
         return self._known.get((version, at_ms))
 
 
-def read_published(value: bytes, currency: str) -> ModelParams:
+def read_published(
+    value: bytes, currency: str, horizon_days: float, discount_rate: float
+) -> ModelParams:
     """Parameters that somebody published.
 
     Args:
         value: JSON, as `clv fit --publish` writes it.
         currency: that customers are scored in.
+        horizon_days: that purchases are predicted for.
+        discount_rate: annual effective.
 
     Raises:
         InvalidParameters: no customer can be scored by them, and why.
@@ -115,7 +118,7 @@ def read_published(value: bytes, currency: str) -> ModelParams:
             f"they are in {params.currency}, and customers are scored in {currency}: fit again "
             f"in {currency}"
         )
-    _try_out(params)
+    try_out(params, horizon_days, discount_rate)
     return params
 
 
@@ -129,20 +132,3 @@ def _document(value: bytes) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise InvalidParameters("they are no JSON object")
     return document
-
-
-def _try_out(params: ModelParams) -> None:
-    """Hold that some customers can be scored: parameters may be in range and of no use."""
-    with np.errstate(all="ignore"):
-        forecast = model_for(params).forecast(
-            params, _FREQUENCY, _RECENCY_DAYS, _AGE_DAYS, _HORIZON_DAYS
-        )
-        order = expected_order_value(params, _FREQUENCY, np.full(_FREQUENCY.size, _MEAN_MINOR))
-    chances = np.concatenate([forecast.p_alive, forecast.p_active])
-    amounts = np.concatenate([forecast.expected_purchases, order])
-    # As floats, sums of a whole shop's minor units are exact below 2^53.
-    sound = np.all((chances >= 0.0) & (chances <= 1.0)) and np.all(
-        (amounts >= 0.0) & (amounts < 2.0**53)
-    )
-    if not sound:
-        raise InvalidParameters("no customer can be scored by them: a parameter is out of scale")

@@ -15,18 +15,22 @@ from streams.topic_admin import existing_partitions
 from streams.topics import MODEL_PARAMS
 
 
-def read_parameters(file: Path, currency: str) -> ModelParams:
+def read_parameters(file: Path, settings: Settings) -> ModelParams:
     """Parameters as `clv fit --output` wrote them.
 
     Raises:
         Complaint: the file cannot be read, or its parameters cannot be used.
     """
     try:
-        return read_published(file.read_bytes(), currency)
+        return _read(file.read_bytes(), settings)
     except OSError as error:
         raise Complaint(f"{file} cannot be read: {error.strerror}.") from error
     except InvalidParameters as error:
         raise Complaint(f"{file} holds no parameters for workers: {error}.") from error
+
+
+def _read(value: bytes, settings: Settings) -> ModelParams:
+    return read_published(value, settings.currency, settings.horizon_days, settings.discount_rate)
 
 
 async def publish_parameters(settings: Settings, params: ModelParams) -> None:
@@ -48,7 +52,7 @@ async def publish_parameters(settings: Settings, params: ModelParams) -> None:
         )
     value = orjson.dumps(params.to_json())
     try:
-        read_published(value, settings.currency)
+        _read(value, settings)
     except InvalidParameters as error:
         raise Complaint(f"Workers would refuse the parameters: {error}.") from error
     await existing_partitions(settings, [MODEL_PARAMS])

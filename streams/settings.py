@@ -28,6 +28,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from models.parameters import CDNOW, InvalidParameters, ModelParams
 from models.policy import InvalidPolicy, Policy, TierMetric, check_churn_levels, check_tiers
+from models.trial import try_out
 from streams import notation
 from streams.wrong_settings import WrongSettings, misspelt, sentence, unknown
 
@@ -315,7 +316,8 @@ class Settings(BaseSettings):
         """The fitted model: of the file that `CLV_MODEL_PARAMS` names, or CDNOW's.
 
         Raises:
-            WrongSettings: the file cannot be read, or is of another currency.
+            WrongSettings: the file cannot be read, is of another currency, or no customer can be
+                scored by it.
         """
         if self.model_params is None:
             return CDNOW
@@ -335,6 +337,13 @@ class Settings(BaseSettings):
                 f"{name}, fitted in {params.currency}; it must be fitted in {self.currency}, "
                 f"or {PREFIX}CURRENCY must be {params.currency}."
             )
+        try:
+            try_out(params, self.horizon_days, self.discount_rate)
+        except InvalidParameters as error:
+            raise WrongSettings(
+                f"{name}; it must hold parameters that customers can be scored by, and does not: "
+                f"{error}."
+            ) from error
         return params
 
     def policy(self) -> Policy:

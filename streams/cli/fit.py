@@ -101,7 +101,7 @@ def fit(
     if file is None and not (until is None and engagements is None):
         raise typer.BadParameter("--until and --engagements need a FILE with the purchases")
     if parameters is not None:
-        _publish(settings, read_parameters(parameters, settings.currency), quiet=json)
+        _publish(settings, read_parameters(parameters, settings), quiet=json)
         return
     if file is None:
         data = from_states(stored.states(settings), settings)

@@ -80,6 +80,17 @@ def test_older_than_those_in_use() -> None:
         releases.take(published("v2"), 1_000)
 
 
+def test_they_are_tried_out_over_the_horizon_and_at_the_discount_of_the_worker() -> None:
+    # Orders of 4e14 minor units, of which 50 in ten years are above 2^53.
+    rich = published(r=2.0, alpha=100.0, a=0.1, b=2.0, v=2e14)
+    Releases(CDNOW, "USD", horizon_days=30.0).take(rich, 1_000)
+    with pytest.raises(InvalidParameters, match="over 3660 days: a parameter is out of scale"):
+        Releases(CDNOW, "USD", horizon_days=3660.0).take(rich, 1_000)
+    # With five sixths of that discounted away they are below again.
+    later = Releases(CDNOW, "USD", horizon_days=3660.0, discount_rate=1.0)
+    assert later.take(rich, 1_000).at_ms == 1_000
+
+
 any_json = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats() | st.text(max_size=5),
     lambda inner: (
@@ -97,7 +108,7 @@ def test_whatever_is_published_is_read_or_refused(changed: dict[str, Any]) -> No
     document.pop("checksum", None)
     try:
         params = read_published(
-            orjson.dumps(document | {"checksum": checksum(document)}), CDNOW.currency
+            orjson.dumps(document | {"checksum": checksum(document)}), CDNOW.currency, 365.0, 0.0
         )
     except InvalidParameters:
         return  # and nothing else is raised

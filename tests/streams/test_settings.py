@@ -254,6 +254,10 @@ def test_model_parameters_are_read_from_a_file(tmp_path):
         ("[]", "must be a file that `clv fit` wrote"),
         ("{}", "model is missing"),
         (json.dumps(CDNOW.to_json()), "fitted in USD"),
+        (
+            json.dumps(replace(CDNOW, currency="EUR", v=1e300).to_json()),
+            "can be scored by, and does not: no customer can be scored by them over 365 days",
+        ),
     ],
 )
 def test_a_file_that_holds_no_model_is_refused(tmp_path, content, said):
