@@ -27,11 +27,12 @@ from models.fact_rows import NONE, FactRows
 from models.ladder import Ladder
 from models.moves import Step, steps_of
 from models.policy import Policy
-from models.publish import PROBABILITY_DIGITS, floored
+from models.publish import PROBABILITY_DIGITS
 from models.rules import rules_of
 from models.state import decode
 from models.times import MS_PER_S, rfc3339
 from models.valuation import Figures, Valuation
+from models.whole_money import floored
 
 CAUSES: Final[dict[int, Cause]] = {
     int(EventKind.PURCHASE): "purchase",

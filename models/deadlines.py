@@ -15,6 +15,7 @@ from models.descents import Descent, instants
 from models.tier_falls import TierFalls
 from models.times import MS_PER_DAY
 from models.valuation import Figures, Valuation
+from models.whole_money import floored
 
 LOOKAHEAD_DAYS: Final = 20 * 365
 """What is further away is taken for never; whoever is silent until then is looked at anyway."""
@@ -71,7 +72,7 @@ def due(
         published: (n,) what was said last; None where the figures are published now.
     """
     if published is None:
-        published = Published(figures.p_active, np.floor(figures.predicted).astype(np.int64))
+        published = Published(figures.p_active, floored(figures.predicted))
     end_ms = (figures.at_ms + LOOKAHEAD_DAYS * MS_PER_DAY).astype(np.float64)
     bought = valuation.facts.bought[figures.rows]
     falls = TierFalls(valuation, figures, tier, end_ms)

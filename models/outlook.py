@@ -12,11 +12,11 @@ from models.chain import Looks, follow
 from models.changes import CHURN, TIER
 from models.moves import steps_of
 from models.policy import Policy
-from models.publish import floored
 from models.rules import Rules, rules_of
 from models.state import decode_summary
 from models.times import MS_PER_S
 from models.valuation import Valuation
+from models.whole_money import floored
 
 _PORTION: Final = 5_000  # customers that are looked at together
 

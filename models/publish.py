@@ -17,6 +17,7 @@ from models.state import State
 from models.times import MS_MAX, MS_PER_DAY, rfc3339
 from models.valuation import Figures, Valuation
 from models.value_bounds import value_bounds
+from models.whole_money import floored
 from models.windows import window_sums
 
 PROBABILITY_DIGITS: Final = 6
@@ -122,12 +123,6 @@ def publication(
         repeat(policy.params.version),
     )
     return told._replace(scores=encode_all(scores))
-
-
-def floored(values: Floats) -> Ints:
-    """Money as it is published: whole minor units, rounded down (see `tiers.tier_value`)."""
-    whole: Ints = np.floor(values).astype(np.int64)
-    return whole
 
 
 def _probabilities(values: Floats, known: NDArray[np.bool_]) -> list[float | None]:

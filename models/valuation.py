@@ -15,6 +15,7 @@ from models.rules import Rules
 from models.summaries import Forecast
 from models.tiers import ROLLING_DAYS, steady_value, tier_value
 from models.times import MS_PER_DAY
+from models.whole_money import hold_finite
 
 
 class Figures(NamedTuple):
@@ -137,7 +138,11 @@ class Valuation:
         return steady_value(self.rules.policy, rolling_minor, self.facts.historic_minor[rows])
 
     def figures(self, rows: Indices, at_ms: Ints) -> Figures:
-        """All figures of rows at instants not before their customers' last events."""
+        """All figures of rows at instants not before their customers' last events.
+
+        Raises:
+            NotFinite: one of them is no number.
+        """
         facts = self.facts
         bought = facts.bought[rows]
         # Without a purchase there is no age: any valid one will do.
@@ -149,7 +154,7 @@ class Valuation:
         decline = activity_decline(forecast.p_active, self.at_purchase.p_active[rows])
         rolling_minor = facts.buckets.sum_from(rows, self.window_starts(rows, at_ms))
         steady = steady_value(self.rules.policy, rolling_minor, facts.historic_minor[rows])
-        return Figures(
+        found = Figures(
             rows=rows,
             at_ms=at_ms,
             bought=bought,
@@ -163,6 +168,8 @@ class Valuation:
             decline=np.where(bought, decline, 0.0),
             at_risk=np.where(bought, value_at_risk(predicted, self.predicted_at_purchase[rows]), 0),
         )
+        hold_finite(found.tier_value + found.at_risk + found.decline + found.p_alive)
+        return found
 
     @cached_property
     def _engaged(self) -> Engaged:
