@@ -11,6 +11,7 @@ Source: Schmittlein, Morrison & Colombo (1987), "Counting your customers", Manag
 import numpy as np
 from scipy.special import gammaln, hyp2f1
 
+from models._beta_mean import beta_mean
 from models._quadrature import unit_nodes
 from models.arrays import Floats
 from models.parameters import ModelParams
@@ -20,6 +21,10 @@ from models.summaries import Forecast, daily_discount
 # exp(-38) is below the last digit of a probability; a decay by that much takes 28 nodes.
 _WAITED = 38.0
 _NODES_NEXT_PURCHASE = 28
+
+# SciPy's 2F1(a, b; c; z) near z = 1 loses its digits where c - a - b is nearly whole.
+_WHOLE = 1e-3
+_Z_WHOLE_MAX = 0.997
 
 
 class ParetoNbd(PurchaseModel):
@@ -116,11 +121,34 @@ def _tail(params: ModelParams, x: Floats, y: Floats) -> Floats:
     r, s, alpha, beta = params.r, params.s, params.alpha, params.beta
     m = r + s + x
     if alpha >= beta:
-        tail = s / m * hyp2f1(1.0, r + x, m + 1.0, (alpha - beta) / (alpha + y))
+        z, apart = (alpha - beta) / (alpha + y), s
+        tail = s / m * hyp2f1(1.0, r + x, m + 1.0, z)
     else:
         scale = (alpha + y) / (beta + y)
-        tail = s / m * scale * hyp2f1(1.0, s + 1.0, m + 1.0, (beta - alpha) / (beta + y))
-    return np.asarray(tail, dtype=np.float64)
+        z, apart = (beta - alpha) / (beta + y), r
+        tail = s / m * scale * hyp2f1(1.0, s + 1.0, m + 1.0, z)
+    tail = np.asarray(tail, dtype=np.float64)
+    failed = ~np.isfinite(tail)
+    if abs(apart - round(apart)) < _WHOLE:
+        failed |= z > _Z_WHOLE_MAX
+    if failed.any():
+        tail[failed] = _averaged_tail(params, x[failed], y[failed])
+    return tail
+
+
+def _averaged_tail(params: ModelParams, x: Floats, y: Floats) -> Floats:
+    """`_tail` as a mean over w ~ Beta(s, 1), where w = (beta + y)/(beta + u) and u is integrated.
+
+    Then (alpha + y)/(alpha + u) is w / (w + (beta + y)/(alpha + y)·(1 - w)), to the power r + x.
+    """
+    ratio = (params.beta + y) / (params.alpha + y)
+
+    def fallen(w: Floats) -> Floats:
+        power: Floats = np.exp(-(params.r + x) * np.log1p(ratio * (1.0 - w) / w))
+        return power
+
+    ones = np.ones_like(y)
+    return beta_mean(params.s, ones, fallen, np.zeros_like(y), ones)
 
 
 def _while_there(

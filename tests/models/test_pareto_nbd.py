@@ -95,6 +95,35 @@ def test_p_alive_agrees_with_50_digits(scales, s):
             assert value == pytest.approx(float(there / (there + left)), rel=1e-9), (x, t_x, age)
 
 
+FAR_APART = [
+    # Where s or r is whole, SciPy's 2F1 may be infinite, or wrong from the fifth digit on.
+    {"r": 0.3132, "alpha": 1369.0, "s": 1.0, "beta": 1.393},
+    {"r": 0.3, "alpha": 3030.0, "s": 2.0, "beta": 0.0717},
+    {"r": 1.0, "alpha": 0.13, "s": 0.6479, "beta": 713.0},
+    {"r": 2.0, "alpha": 0.0496, "s": 0.9064, "beta": 51.9},
+    {"r": 19.09, "alpha": 444.0, "s": 1.0 + 1e-12, "beta": 1.0},
+]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("changed", FAR_APART, ids=lambda c: f"r={c['r']},s={c['s']}")
+def test_p_alive_where_the_scales_are_far_apart(changed):
+    params = replace(PARETO, **changed)
+    rows = [(0, 0, 1), (0, 0, 10), (0, 0, 50), (0, 0, 848), (1, 2, 30), (5, 1, 40)]
+    got = pareto_nbd.p_alive(params, *np.array(rows, dtype=float).T)
+    r, s, alpha, beta = (mp.mpf(changed[name]) for name in ("r", "s", "alpha", "beta"))
+    with mp.workdps(30):
+        for (x, t_x, age), value in zip(rows, got, strict=True):
+            # The integral over when the customer left, before any closed form.
+            def density(u, x=x):
+                return s * (alpha + u) ** (-r - x) * (beta + u) ** (-s - 1)
+
+            edges = [t_x + (age - t_x) * mp.mpf(4) ** -k for k in range(12, -1, -1)]
+            left = mp.quad(density, [t_x, *edges])
+            there = (alpha + age) ** (-r - x) * (beta + age) ** -s
+            assert value == pytest.approx(float(there / (there + left)), rel=1e-9), (x, t_x, age)
+
+
 @pytest.mark.parametrize("scales", SCALES)
 @pytest.mark.parametrize("x", [0, 5, 2000])
 @pytest.mark.parametrize("horizon", [1.0, 3650.0])
