@@ -146,10 +146,9 @@ def predict(
     )
     if params.engagement is not None and engaged is not None:
         forecast = params.engagement.shifted(forecast, engaged)
-    # A repeat customer of free orders only is no sign of free orders to come: Gamma-Gamma has
-    # no such customers, and leaves them at the population's mean.
-    known = np.where(customers.monetary_value > 0, customers.frequency, 0.0)
-    order_value = expected_order_value(params, known, customers.monetary_value)
+    # Free orders count as they do in a worker (`models.fact_rows`), though no fit is told of a
+    # customer who had nothing else: what is judged here must be what is served.
+    order_value = expected_order_value(params, customers.frequency, customers.monetary_value)
     return Prediction(
         purchases=forecast.expected_purchases,
         active=forecast.p_active,

@@ -3,13 +3,19 @@ from datetime import date
 import numpy as np
 import pytest
 
-from models.evaluation import evaluate, weekly_repeats
+from models.days import Days
+from models.evaluation import evaluate, predict, weekly_repeats
 from models.fitting import TooThin
 from models.histories import PurchaseDays
+from models.policy import Policy
 from models.rivals import past_rate, recency
 from models.simulation import simulate_customers
+from models.stored_histories import stored_histories
 from streams.shop_history import day_number, load
+from tests.models.shop import DAY_MS, START_MS, Partition, purchase, score_of
 from tests.models.test_purchases import CDNOW
+
+START_DAY = START_MS // DAY_MS
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +147,20 @@ def test_customers_of_the_holdout_alone_are_left_out_and_counted():
     assert result.newcomers == np.count_nonzero((first > 200) & (first <= 500))
     assert result.customers.customer.size == np.count_nonzero(first <= 200)
     assert not result.models["bg-nbd"].intervals
+
+
+def test_free_orders_are_valued_as_by_a_worker():
+    partition = Partition(Policy(params=CDNOW, currency="USD"))
+    for number, amount in enumerate((5_000, 0, 0)):
+        partition.one(purchase(number, 10 * number, amount))
+    served = score_of(partition)
+    stored = stored_histories(partition.table.values(), Days("UTC"), START_DAY + 20)
+    said = predict(CDNOW, stored.histories, 365.0)
+    # Gamma-Gamma, p·(v + 0)/(p·x + q - 1): two free orders, and no more the population's mean.
+    order = CDNOW.v * CDNOW.p / (2 * CDNOW.p + CDNOW.q - 1)
+    assert served.expected_order_value_minor == int(order)
+    assert said.value_minor / said.purchases == pytest.approx(order)
+    assert said.value_minor == pytest.approx(served.predicted_clv_minor, abs=1)
 
 
 def test_data_too_thin_for_all_models_say_so():
