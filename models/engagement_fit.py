@@ -120,12 +120,13 @@ def fit_engagement(
     half_life = max(found, key=lambda days: found[days].gain)
     best = found[half_life]
     intercept, slope = best.coefficients
-    offset = EngagementOffset(half_life_days=half_life, intercept=intercept, slope=slope)
-    after = expit(base + offset.intercept + offset.slope * covariates[half_life])
+    used = best.gain >= _GAIN_MIN and slope > 0
+    offset = _offset(half_life, intercept, slope) if used else None
+    after = expit(base + intercept + slope * covariates[half_life])
     everyone = np.ones(active.size)
     ranks = [auc(said, active)(everyone) for said in (chance, after)]
     return EngagementFit(
-        offset=offset if best.gain >= _GAIN_MIN and slope > 0 else None,
+        offset=offset,
         half_life_days=half_life,
         coefficients={"intercept": intercept, "slope": slope},
         standard_errors=dict(zip(("intercept", "slope"), best.errors, strict=True)),
@@ -161,6 +162,17 @@ def engaged(
     kept = day > newest[who] - BUCKET_DAYS  # older days are no longer in the state
     ago = (end_day + 1 - day[kept]).astype(np.float64)
     return np.bincount(who[kept], decayed(ago, half_life_days), count).astype(np.float64)
+
+
+def _offset(half_life_days: float, intercept: float, slope: float) -> EngagementOffset:
+    try:
+        return EngagementOffset(half_life_days=half_life_days, intercept=intercept, slope=slope)
+    except ValueError as error:
+        # Where all have about as many engagements a steep slope is drawn out to somebody with none.
+        raise TooThin(
+            "engaged customers hardly differ in their engagements, so that nothing is known of one "
+            f"with none: the {error}, and is {intercept:.0f}"
+        ) from error
 
 
 def _refuse_thin(some: np.ndarray[tuple[int], np.dtype[np.bool_]], active: Floats) -> None:

@@ -115,6 +115,18 @@ def test_data_too_thin_say_so():
         fit_engagement("mbg-nbd", shop.purchases, shop.engagements, END, 13, SPEND)
 
 
+def test_an_offset_that_no_worker_could_use_is_a_sentence():
+    shop = browsing(CDNOW, 1_000, LATER, 8, telling=True)
+    # All have some 200 engagements of one day; who will buy has a tenth more. In units of its
+    # spread the covariate moves the odds by a factor of ten or so; but from ln 200 back to ln 1 it
+    # is more than a hundred of these.
+    buyers = np.unique(shop.purchases.between(END - HELD_OUT, END).customer)
+    who = np.concatenate([np.repeat(np.arange(1_000), 200), np.repeat(buyers, 20)])
+    same = EngagementDays(who, np.full(who.size, END - HELD_OUT - 1))
+    with pytest.raises(TooThin, match=r"hardly differ .* intercept must be within 30"):
+        fitted(shop._replace(engagements=same))
+
+
 def test_later_engagements_are_not_seen():
     shop = browsing(CDNOW, 3_000, LATER, 6, telling=True)
     until = shop.engagements.day <= END - HELD_OUT
