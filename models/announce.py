@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import repeat
+from math import ceil
 from typing import Final, NamedTuple
 
 import msgspec
@@ -179,7 +180,8 @@ class _Announcement:
             return (
                 was,
                 floored(of("tier_value", after)).tolist(),
-                [round(crossing.threshold) for crossing in crossings],
+                # Values are rounded down, so this one up: what fell below it says so.
+                [ceil(crossing.threshold) for crossing in crossings],
             )
         was = np.round(of("decline", before), PROBABILITY_DIGITS).tolist()
         for number in first:

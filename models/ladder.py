@@ -8,6 +8,7 @@ stays in between: so bounds are found for a whole batch at once, and chains are 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Final
 
 import numpy as np
@@ -42,8 +43,12 @@ class Ladder:
             hysteresis: share h in [0, 1).
         """
         rises = np.array([threshold for _, threshold in steps], dtype=np.float64)
+        # In fractions of what was written: as floats 10,000·(1 - .7) is above 3,000, which then
+        # were no longer enough.
+        kept = 1 - Fraction(str(float(hysteresis)))
+        lowered = [float(Fraction(str(threshold)) * kept) for threshold in rises.tolist()]
         # A threshold below 0 would be left above where it was entered.
-        falls = np.minimum(rises, rises * (1.0 - hysteresis))
+        falls = np.minimum(rises, lowered)
         falls[LOWEST] = -np.inf
         names = tuple(name for name, _ in steps)
         return cls(names, rises, falls, {name: number for number, name in enumerate(names)})

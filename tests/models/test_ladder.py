@@ -1,6 +1,9 @@
 """Ladders: bounds for all values at once say what walking step by step says."""
 
+from decimal import Decimal
+
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -27,6 +30,23 @@ def test_bounds_lead_where_steps_lead(
     assert up <= hold
     walked = clamp(before, value + offset, [threshold for _, threshold in STEPS], hysteresis)
     assert settle(before, int(up[0]), int(hold[0])) == walked
+
+
+@pytest.mark.parametrize("threshold", [1, 7, 100, 10_000, 10_005, 49_999, 200_000, 123_456_789])
+def test_the_threshold_down_is_the_product_as_written(threshold: int) -> None:
+    for hundredths in range(100):
+        share = Decimal(hundredths) / 100
+        ladder = Ladder.of((("low", 0), ("high", threshold)), float(share))
+        assert ladder.falls[1] == float(threshold * (1 - share)), share
+        whole, rest = divmod(threshold * (100 - hundredths), 100)
+        if rest == 0:
+            _, hold = ladder.bounds(np.array([float(whole), np.nextafter(float(whole), 0.0)]))
+            assert hold.tolist() == [1, 0]
+
+
+def test_thresholds_of_shares_are_the_products_as_written() -> None:
+    ladder = Ladder.of((("low", 0.0), ("medium", 0.3), ("high", 0.7)), 0.3)
+    assert ladder.falls[1:].tolist() == [0.21, 0.49]
 
 
 def test_up_at_the_threshold_down_only_below_less_hysteresis() -> None:

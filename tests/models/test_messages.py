@@ -172,6 +172,20 @@ def test_silence_tells_both_sides_of_the_threshold() -> None:
     assert msgspec.json.decode(rising[0].value)["activity_decline"] == 0.25
 
 
+def test_a_fall_below_a_threshold_that_is_not_whole_is_below_what_it_says() -> None:
+    # 10,005 less a tenth is 9,004.5. The refund, at which 3,642.2 are predicted, leaves 9,004.2.
+    policy = Policy(tiers=(("bronze", 0), ("silver", 10_005)), tier_metric="total")
+    partition = Partition(policy)
+    partition.one(purchase(1, 0, 12_000))
+    partition.one(visit(2, 20))
+    predicted = score_of(partition).predicted_clv_minor
+    partition.one(refund(3, 20, 12_000 + predicted - 9_004))
+    tier = [change for kind, change in partition.changes if kind == "tier"][-1]
+    message = msgspec.json.decode(tier.value)
+    assert (message["from"], message["to"]) == ("silver", "bronze")
+    assert message["tier_value_minor"] == 9_004 < message["threshold_minor"] == 9_005
+
+
 def test_a_late_event_that_proves_a_silence_wrong_says_so() -> None:
     for days_after, cause in ((-1.0, "late_event"), (0.5, "purchase")):
         partition = Partition(Policy())
