@@ -31,7 +31,7 @@ import numpy as np
 from scipy.special import expit, hyp2f1
 
 from models._beta_mean import beta_mean
-from models._quadrature import unit_nodes
+from models._quadrature import graded_nodes
 from models.arrays import Floats
 from models.parameters import ModelParams
 from models.purchase_model import PurchaseModel
@@ -101,6 +101,7 @@ class BetaGeometric(PurchaseModel):
             since=since,
             log_growth=log_growth,
             widest=float(np.log1p(horizon_days / params.alpha)),
+            steep=max(params.r, params.a),
             daily_discount=daily_discount(discount_rate),
         )
         return Forecast(alive, alive * -np.expm1(-shape * log_growth), alive * while_there)
@@ -115,6 +116,7 @@ def purchases_while_there(
     since: Floats,
     log_growth: Floats,
     widest: float,
+    steep: float,
     daily_discount: float,
 ) -> Floats:
     """Expected discounted purchases of customers who are there at `as_of`.
@@ -128,13 +130,15 @@ def purchases_while_there(
         log_growth: (n,) ln(1 + h/A).
         widest: a bound on `log_growth` that does not depend on the batch: a customer's figures
             must not either.
+        steep: the greater of r and a. Purchases fall by a power of about s times the mean of p,
+            which is (r + x)·a/(a + b + x) and below it for every x.
         daily_discount: continuous rate per day.
 
     Returns:
         (n,) purchases, >= 0.
     """
     if daily_discount != 0.0:
-        return _integrated(a, k, c, shape, since, log_growth, widest, daily_discount)
+        return _integrated(a, k, c, shape, since, log_growth, widest, steep, daily_discount)
     excess = a - 1.0
     decay = -np.expm1(-log_growth)  # z
     hard = (decay * abs(excess) < _CANCELLATION_MIN) | (c < _C_MIN)
@@ -145,7 +149,7 @@ def purchases_while_there(
     if easy.any():
         expected[easy] = _closed(a, k, c[easy], shape[easy], decay[easy], log_growth[easy])
     expected[hard] = _integrated(
-        a, k, c[hard], shape[hard], since[hard], log_growth[hard], widest, daily_discount
+        a, k, c[hard], shape[hard], since[hard], log_growth[hard], widest, steep, daily_discount
     )
     return expected
 
@@ -179,10 +183,11 @@ def _integrated(
     since: Floats,
     log_growth: Floats,
     widest: float,
+    steep: float,
     daily_discount: float,
 ) -> Floats:
     total = np.zeros_like(log_growth)
-    for node, weight in unit_nodes(widest):
+    for node, weight in graded_nodes(widest, steep):
         y = node * log_growth
         grown = np.expm1(y)
         rate = np.exp((1.0 - a) * y - daily_discount * since * grown)

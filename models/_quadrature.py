@@ -6,6 +6,7 @@ the negative axis: so a few nodes give double precision, over a day as over twen
 """
 
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 
@@ -13,10 +14,14 @@ _DIGITS = 14.0
 _COUNT_MIN = 4
 _COUNT_MAX = 96
 
+# A fall by a power up to this is still smooth over the whole range.
+STEEP_MIN = 30.0
+_COUNT_PANEL = 16
+
 Nodes = tuple[tuple[float, float], ...]
 
 
-def unit_nodes(widest: float, at_least: int = _COUNT_MIN) -> Nodes:
+def unit_nodes(widest: float, at_least: int = 0) -> Nodes:
     """Nodes in (0, 1) and their weights, for all y from 0 to `widest`.
 
     Args:
@@ -30,7 +35,33 @@ def unit_nodes(widest: float, at_least: int = _COUNT_MIN) -> Nodes:
     reach = 2 * np.pi / max(widest, 1e-3)
     rho = reach + np.sqrt(reach * reach + 1)
     count = int(np.ceil(_DIGITS * np.log(10) / (2 * np.log(rho)))) + 1
-    return _nodes(min(max(count, at_least), _COUNT_MAX))
+    return _nodes(min(max(count, at_least, _COUNT_MIN), _COUNT_MAX))
+
+
+def graded_nodes(widest: float, steep: float) -> Nodes:
+    """`unit_nodes` for what may fall by a power of (A + u) as high as `steep`.
+
+    A high power falls in the first part of the range, and a mean of many powers in all parts of
+    it: then the range is halved towards 0, until within the first piece hardly anything falls.
+
+    Args:
+        widest: the longest range of y that any customer can have.
+        steep: the highest power that any customer can have.
+    """
+    if steep <= STEEP_MIN:
+        return unit_nodes(widest)
+    return _graded(int(np.ceil(np.log2(steep * max(widest, 1.0)))))
+
+
+@cache
+def _graded(halvings: int) -> Nodes:
+    panel = _nodes(_COUNT_PANEL)
+    edges = [0.0, *(0.5**k for k in range(halvings, -1, -1))]
+    return tuple(
+        (low + (high - low) * node, (high - low) * weight)
+        for low, high in pairwise(edges)
+        for node, weight in panel
+    )
 
 
 @cache

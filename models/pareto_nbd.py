@@ -12,7 +12,7 @@ import numpy as np
 from scipy.special import gammaln, hyp2f1
 
 from models._beta_mean import beta_mean
-from models._quadrature import unit_nodes
+from models._quadrature import STEEP_MIN, unit_nodes
 from models.arrays import Floats
 from models.parameters import ModelParams
 from models.purchase_model import PurchaseModel
@@ -164,7 +164,11 @@ def _while_there(
         lasting = -np.expm1(-excess * log_growth) / excess if excess else log_growth
         return np.asarray(rate * until * lasting, dtype=np.float64)
     total = np.zeros_like(until)
-    for node, weight in unit_nodes(float(np.log1p(horizon_days / params.beta))):
+    at_least = 0
+    if params.s > STEEP_MIN:  # or hardly anybody is left after some of the nodes
+        log_growth = np.minimum(log_growth, _WAITED / excess)
+        at_least = _NODES_NEXT_PURCHASE
+    for node, weight in unit_nodes(float(np.log1p(horizon_days / params.beta)), at_least):
         y = node * log_growth
         total += weight * np.exp(-excess * y - discount * until * np.expm1(y))
     discounted: Floats = rate * until * log_growth * total
@@ -182,6 +186,8 @@ def _next_purchase(params: ModelParams, x: Floats, age: Floats, horizon_days: fl
     # there waits that long any more, the rest of the horizon would only blur the nodes.
     scale = np.minimum(since, until)
     waited = since * np.expm1(np.minimum(_WAITED / shape, 700.0))
+    if params.s > STEEP_MIN:
+        waited = np.minimum(waited, until * np.expm1(_WAITED / params.s))
     log_growth = np.log1p(np.minimum(horizon_days, waited) / scale)
     total = np.zeros_like(since)
     widest = float(np.log1p(horizon_days / min(params.alpha, params.beta)))

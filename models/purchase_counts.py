@@ -16,7 +16,7 @@ first toss; Fader & Hardie (2014), "Deriving the conditional PMF of the Pareto/N
 import numpy as np
 from scipy.special import betainc, betaln, gammaln
 
-from models._quadrature import unit_nodes
+from models._quadrature import STEEP_MIN, unit_nodes
 from models.arrays import Floats
 from models.parameters import ModelParams
 from models.purchases import model_for
@@ -25,6 +25,7 @@ _TAIL = 1e-10
 _COUNT_MAX = 20_000
 # Many arrivals are as good as an instant of being lost: a peak that takes nodes to be seen.
 _NODES = 48
+_STAYED = 38.0  # exp(-38) is below the last digit of a probability
 
 
 def purchase_chances(
@@ -102,7 +103,10 @@ def _until_lost(
     stays = np.exp(-params.s * np.log1p(horizon_days / until))
     chances: Floats = stays * np.exp(_log_arrivals(n, shape, horizon_days / since))
     scale = np.minimum(since, until)
-    log_growth = np.log1p(horizon_days / scale)
+    end_days = np.full_like(until, horizon_days)
+    if params.s > STEEP_MIN:  # hardly anybody stays for longer
+        end_days = np.minimum(end_days, until * np.expm1(_STAYED / params.s))
+    log_growth = np.log1p(end_days / scale)
     for node, weight in unit_nodes(1.0, _NODES):
         y = node * log_growth
         u = scale * np.expm1(y)

@@ -140,3 +140,22 @@ def test_discounted_purchases_where_the_hypergeometric_function_overflows():
     got = mbg_nbd.expected_purchases(params, 0, 0.0, 0.0, 730.0, 0.1)[0]
     discount = exact.mp.log1p(exact.mp.mpf("0.1")) / 365
     assert got == pytest.approx(exactly(params, 0, 0.0, 0.0, 730.0, discount), rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("r", "a", "b"), [(50.0, 1.0, 2.0), (1000.0, 1.0, 2.0), (400.0, 20.0, 3.0)]
+)
+def test_discounted_purchases_of_a_steady_rate(r, a, b):
+    # Everyone buys once a day, and the first days are all there is: too few nodes saw them.
+    params = replace(CDNOW, r=r, alpha=r, a=a, b=b)
+    got = mbg_nbd.expected_purchases(params, 0, 0, 0, 365.0, 0.1)[0]
+    with exact.mp.workdps(20):
+        discount = exact.mp.log1p(exact.mp.mpf("0.1")) / 365
+
+        def rate(u):  # E[lambda·exp(-lambda·p·u)], Abramowitz & Stegun (1964), 15.3.1
+            left = exact.mp.hyp2f1(r + 1, a, a + b + 1, -exact.mp.mpf(u) / r)
+            return exact.mp.exp(-discount * u) * left
+
+        edges = [0, *(365 * exact.mp.mpf(2) ** -k for k in range(14, -1, -1))]
+        true = exact.mp.quad(rate, edges) * b / (a + b)
+    assert got == pytest.approx(float(true), rel=1e-10)

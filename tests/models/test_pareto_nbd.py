@@ -4,6 +4,7 @@ import mpmath as mp
 import numpy as np
 import pytest
 
+from models.purchase_counts import purchase_chances
 from models.purchases import MODELS
 from tests.models.test_purchases import PARETO
 
@@ -157,3 +158,41 @@ def test_expected_purchases_near_s_of_one(s):
         true = (mp.mpf(params.r) + 3) / since * lasting
     got = pareto_nbd.expected_purchases(params, 3, 100.0, 100.0, 365.0)[0]
     assert got == pytest.approx(float(true), rel=1e-12)
+
+
+STEEP = [
+    # r, alpha, s, beta, horizon: by steep lifetimes nodes over the whole horizon saw nothing.
+    (6.43, 0.295, 85.9, 68.0, 365.0),
+    (0.989, 0.153, 67.5, 0.13, 3660.0),
+    (1.0, 1.0, 2000.0, 500.0, 3660.0),
+    (200.0, 100.0, 200.0, 100.0, 365.0),
+]
+
+
+@pytest.mark.parametrize(("r", "alpha", "s", "beta", "horizon"), STEEP)
+def test_steep_lifetimes_are_integrated_where_they_are(r, alpha, s, beta, horizon):
+    params = replace(PARETO, r=r, alpha=alpha, s=s, beta=beta)
+    got = pareto_nbd.forecast(params, *np.zeros((3, 1)), horizon, 1.0)
+    discount = mp.log(2) / 365
+    edges = [0, *(horizon * mp.mpf(2) ** -k for k in range(22, -1, -1))]
+    with mp.workdps(20):
+
+        def rate(u):
+            return mp.exp(-discount * u) * (1 + u / mp.mpf(beta)) ** -mp.mpf(s) * r / alpha
+
+        def density(u):
+            waited = (1 + u / mp.mpf(alpha)) ** (-mp.mpf(r) - 1) * r / alpha
+            return waited * (1 + u / mp.mpf(beta)) ** -mp.mpf(s)
+
+        purchases, active = float(mp.quad(rate, edges)), float(mp.quad(density, edges))
+    assert got.expected_purchases[0] == pytest.approx(purchases, rel=1e-11)
+    assert got.p_active[0] == pytest.approx(active, rel=1e-11)
+
+
+@pytest.mark.parametrize(("r", "alpha", "s", "beta", "horizon"), STEEP[:2])
+def test_chances_of_all_counts_add_up_where_lifetimes_are_steep(r, alpha, s, beta, horizon):
+    params = replace(PARETO, r=r, alpha=alpha, s=s, beta=beta)
+    chances = purchase_chances(params, *np.zeros((3, 1)), horizon, 2_000)
+    assert chances.sum() == pytest.approx(1.0, abs=1e-8)
+    purchases = pareto_nbd.expected_purchases(params, 0, 0, 0, horizon)[0]
+    assert (chances[0] * np.arange(2_001)).sum() == pytest.approx(purchases, rel=1e-6)
