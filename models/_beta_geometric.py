@@ -25,6 +25,7 @@ expected at a given p:
 """
 
 from abc import abstractmethod
+from math import isfinite
 from typing import ClassVar
 
 import numpy as np
@@ -156,12 +157,16 @@ def purchases_while_there(
 
 def _closed(a: float, k: float, c: Floats, shape: Floats, z: Floats, log_growth: Floats) -> Floats:
     excess = a - 1.0
-    with np.errstate(invalid="ignore"):
-        series = np.exp(-excess * log_growth) * hyp2f1(k, excess, c, z)
-    expected: Floats = (c / excess) * (1.0 - series)
-    if not np.isfinite(expected).all():
-        failed = np.flatnonzero(~np.isfinite(expected))
-        expected[failed] = _averaged(a, c[failed], shape[failed], log_growth[failed])
+    series = hyp2f1(k, excess, c, z)
+    left = np.exp(-excess * log_growth)
+    # A sum is the cheapest look at all of them.
+    if isfinite(series.sum()):
+        expected: Floats = (c / excess) * (1.0 - left * series)
+        return expected
+    failed = np.flatnonzero(~np.isfinite(series))
+    series[failed] = 0.0
+    expected = (c / excess) * (1.0 - left * series)
+    expected[failed] = _averaged(a, c[failed], shape[failed], log_growth[failed])
     return expected
 
 
@@ -191,13 +196,16 @@ def _integrated(
         y = node * log_growth
         grown = np.expm1(y)
         rate = np.exp((1.0 - a) * y - daily_discount * since * grown)
-        with np.errstate(invalid="ignore"):
-            part = weight * rate * hyp2f1(k, a, c + 1.0, -np.expm1(-y))
-        if not np.isfinite(part).all():
-            failed = np.flatnonzero(~np.isfinite(part))
-            discounted = np.exp(y[failed] - daily_discount * since[failed] * grown[failed])
-            left = _rate_left(a, c[failed], shape[failed], grown[failed])
-            part[failed] = weight * discounted * left
+        series = hyp2f1(k, a, c + 1.0, -np.expm1(-y))
+        if isfinite(series.sum()):
+            total += weight * rate * series
+            continue
+        failed = np.flatnonzero(~np.isfinite(series))
+        series[failed] = 0.0
+        part = weight * rate * series
+        discounted = np.exp(y[failed] - daily_discount * since[failed] * grown[failed])
+        left = _rate_left(a, c[failed], shape[failed], grown[failed])
+        part[failed] = weight * discounted * left
         total += part
     integral: Floats = shape * log_growth * total
     return integral

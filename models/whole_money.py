@@ -22,8 +22,11 @@ def floored(values: Floats) -> Ints:
     Raises:
         NotFinite: one is no number.
     """
-    hold_finite(values)
-    whole: Ints = np.floor(values).clip(-_PUBLISHED_MAX, _PUBLISHED_MAX).astype(np.int64)
+    floor = np.floor(values)
+    if not (np.abs(floor) <= _PUBLISHED_MAX).all():  # hardly ever; a NaN is not below it either
+        hold_finite(floor)
+        floor = floor.clip(-_PUBLISHED_MAX, _PUBLISHED_MAX)
+    whole: Ints = floor.astype(np.int64)
     return whole
 
 
