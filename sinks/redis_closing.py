@@ -29,6 +29,8 @@ async def _send_if_open(self: Any, *args: Any, **kwargs: Any) -> None:
             raise
         raise ConnectionLost(f"Connection closed by server: {error}") from error
     if task is not None and task.cancelling() > cancelled:
+        # As redis-py does where it hears of it: who comes next would read this one's reply.
+        await self.disconnect(nowait=True)
         raise asyncio.CancelledError
 
 

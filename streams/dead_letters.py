@@ -61,17 +61,21 @@ class DeadLetterLimit:
     def __init__(self, share: float) -> None:
         self._share = share
         self._window = np.empty(0, np.int64)
+        self._pending: dict[int, NDArray[np.int64]] = {}
 
-    def check(self, bad: Sequence[int]) -> None:
-        """Before events are committed: how it would be with them.
+    def check(self, partition: int, bad: Sequence[int]) -> None:
+        """Before a batch is committed: how it would be with it, and with others under way.
 
         Args:
+            partition: whose batch it is. It may be the last one again, as Kafka was away.
             bad: for each event in their order, 1 where it is a dead letter.
 
         Raises:
             TooManyDeadLetters: with these, some full window holds too many.
         """
-        flags = self._with(bad)
+        self._pending.pop(partition, None)
+        self._pending[partition] = np.asarray(bad, np.int64)
+        flags = np.concatenate([self._window, *self._pending.values()])
         until = np.concatenate([[0], np.cumsum(flags)])
         worst = int((until[WINDOW_EVENTS:] - until[:-WINDOW_EVENTS]).max(initial=0))
         if worst > self._share * WINDOW_EVENTS:
@@ -82,9 +86,11 @@ class DeadLetterLimit:
                 "the deploy, then start the worker again."
             )
 
-    def add(self, bad: Sequence[int]) -> None:
-        """Take note of events that are committed: a batch may be checked many times before."""
-        self._window = self._with(bad)[-(WINDOW_EVENTS - 1) :]
+    def committed(self, partition: int) -> None:
+        """The batch that was checked last is committed, and counts."""
+        flags = np.concatenate([self._window, self._pending.pop(partition)])
+        self._window = flags[-(WINDOW_EVENTS - 1) :]
 
-    def _with(self, bad: Sequence[int]) -> NDArray[np.int64]:
-        return np.concatenate([self._window, np.asarray(bad, np.int64)])
+    def given_up(self, partition: int) -> None:
+        """Another worker will count what was checked last."""
+        self._pending.pop(partition, None)

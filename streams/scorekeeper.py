@@ -177,6 +177,7 @@ class Scorekeeper:
     async def end(self) -> None:
         """Let Redis have what is committed, and leave the gauges."""
         self._ended = True
+        self._shared.limit.given_up(self._number)
         try:
             await self._follower.end()
         finally:
@@ -193,7 +194,7 @@ class Scorekeeper:
         intake = take_in(
             shared.decoder, batch.records, self._number, shared.partitions, self._table, latest_ms
         )
-        shared.limit.check(intake.flags)
+        shared.limit.check(self._number, intake.flags)
         return intake
 
     async def step(self, intake: Intake) -> Step:
@@ -257,7 +258,7 @@ class Scorekeeper:
         outputs.append(Output(shared.changelog, number, progress.records(reached, result.states)))
         last = await batch.commit(outputs, hold_offsets=True)  # in `reached`
         if intake is not None:
-            shared.limit.add(intake.flags)
+            shared.limit.committed(number)
         self._prior, self._mark = self._mark, last[shared.changelog, number]
         self._report.batch(time.perf_counter() - self._begun_s, result, intake)
 

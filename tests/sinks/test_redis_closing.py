@@ -84,4 +84,7 @@ async def test_a_cancellation_is_none_less_for_coming_when_a_command_is_sent() -
             sending.cancel()
             await asyncio.wait({sending}, timeout=5)
             assert sending.cancelled(), turns
+            # Replies that nobody has read go with their connection.
+            assert not sent or not connection.is_connected
+            await connection.connect()
         await connection.disconnect()

@@ -62,15 +62,26 @@ def test_a_null_value_stays_null() -> None:
 
 
 def commit(limit: DeadLetterLimit, bad: list[bool]) -> None:
-    limit.check(bad)
-    limit.add(bad)
+    limit.check(0, bad)
+    limit.committed(0)
 
 
 def test_a_batch_that_is_checked_again_and_again_counts_once() -> None:
     limit = DeadLetterLimit(0.5)
     commit(limit, [False] * WINDOW_EVENTS)
     for _ in range(WINDOW_EVENTS):
-        limit.check([True] * 20)  # Kafka is away, and the batch is repeated
+        limit.check(0, [True] * 20)  # Kafka is away, and the batch is repeated
+
+
+def test_batches_under_way_count_together() -> None:
+    limit = DeadLetterLimit(0.5)
+    commit(limit, [False] * WINDOW_EVENTS)
+    limit.check(1, [True] * 2_000)
+    limit.check(2, [True] * 2_000)
+    with pytest.raises(TooManyDeadLetters):
+        limit.check(3, [True] * 2_000)
+    limit.given_up(1)
+    limit.check(3, [True] * 2_000)
 
 
 @pytest.mark.parametrize("batch", [1, 7, 1_000])
