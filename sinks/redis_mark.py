@@ -11,6 +11,8 @@ raised, if needed, by the very transaction that writes a score, and a transactio
 offset is refused. So the scores of a customer are written in the order of their offsets, whoever
 writes them: a worker that wakes up after others took over is refused from their first transaction
 on, and what it wrote before, they replace. Two writers of the same offset write equal scores.
+(Where Redis was emptied there is no offset to compare with: who then writes all of a partition
+looks first whether the changelog has gone on without it, see `streams.follower`.)
 
 **No score is missing below `done`.** `done` moves with the last transaction of a batch, only from
 the offset that the batch follows (or of the batch itself: a repetition), and only if the claim is

@@ -47,6 +47,7 @@ class Follower:
         readiness: Readiness,
         partition: int,
         refill: Refill,
+        heed_successor: Callable[[], Awaitable[None]],
     ) -> None:
         """Nothing is written before `catch_up`.
 
@@ -56,9 +57,11 @@ class Follower:
             readiness: of the worker: not ready while Redis is away.
             partition: whose scores these are.
             refill: gives its scores again.
+            heed_successor: raises where another worker has gone on with the partition.
         """
         self._redis, self._metrics, self._readiness = redis, metrics, readiness
         self._partition, self._refill = partition, refill
+        self._heed_successor = heed_successor
         self._log = logging.LoggerAdapter(log, {"partition": partition})
         self._writing: asyncio.Task[None] | None = None
         self._looked_s = 0.0
@@ -155,12 +158,16 @@ class Follower:
     async def _write_all(self, mark: int) -> Answer:
         """Write all; where it is lost in the middle, again.
 
+        A Redis that was emptied cannot tell who is overtaken, and would take scores that are older
+        than those it has shown. The changelog can: what it had shown is committed there.
+
         Redis was emptied once more, or somebody else writes all of the same: a worker that does
         not know yet that its partition was taken over. Each would undo what the other has begun,
         so both stand back, each for another time.
         """
         wait_s = YIELD_S_MIN
         while True:
+            await self._heed_successor()
             answer = await self._patiently(
                 lambda: self._redis.refill(self._partition, mark, self._refill())
             )

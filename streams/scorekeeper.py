@@ -84,7 +84,12 @@ class Scorekeeper:
         self._report = Report(shared.metrics, lane.number, wall_clock=shared.wall_clock)
         self._ticks = PendingTicks(self._report.ticks_refused, wall_clock=shared.wall_clock)
         self._follower = Follower(
-            shared.redis, shared.metrics, shared.readiness, lane.number, self._refill
+            shared.redis,
+            shared.metrics,
+            shared.readiness,
+            lane.number,
+            self._refill,
+            lane.heed_successor,
         )
         self._prior = self._mark = -1
         self._reflected: int | None = None
@@ -143,9 +148,9 @@ class Scorekeeper:
         self._unwritten &= self._table.keys()
         try:
             await self._follower.catch_up(self._reflected, mark, self._unwritten)
-        except MarkAhead as ahead:
+        except MarkAhead:
             # Another worker may have taken over since the changelog was read, and gone on.
-            await self._lane.heed_successor(ahead.stored)
+            await self._lane.heed_successor()
             raise
         self._unwritten.clear()
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
@@ -47,19 +47,28 @@ class DamagedChangelog(Exception):
         await read_changelog(connection, self.topic, self.partition, look)
 
 
+class Reached(NamedTuple):
+    """How far a changelog was read.
+
+    Attributes:
+        mark: offset of the last record applied; -1 when there is none.
+        end: offset behind everything, the last marker too.
+    """
+
+    mark: int
+    end: int
+
+
 async def read_changelog(
     connection: Mapping[str, Any],
     topic: str,
     partition: int,
     apply: Callable[[list[Any], int], None],
-) -> int:
+) -> Reached:
     """Apply every committed record, oldest first, each time with the offsets left.
 
     The end is found by position, as a changelog ends with a commit marker that is never
     delivered. The caller has fenced the last owner, so the end stands still.
-
-    Returns:
-        The offset of the last record applied; -1 when there is none.
 
     Raises:
         KafkaError: it could not be read to its end.
@@ -88,6 +97,6 @@ async def read_changelog(
                     apply(records, end - records[-1].offset - 1)
                     last = records[-1].offset
                     limit.reschedule(asyncio.get_running_loop().time() + SILENCE_S_MAX)
-        return last
+        return Reached(last, end)
     finally:
         await stop(consumer)

@@ -55,6 +55,7 @@ class Lane:
         self._transactions: Transactions | None = None
         self._fetching = self._draining = False
         self._backoff_s = BACKOFF_S_MIN
+        self._changelog_end = 0
         self._task: asyncio.Task[None] | None = None
         self._commit: asyncio.Task[dict[tuple[str, int], int]] | None = None
 
@@ -178,7 +179,7 @@ class Lane:
         self._table.drop(number)
         self.keeper = self._keeper_factory(self, self._table.partition(number))
         await self.keeper.prepare()
-        mark = await read_changelog(
+        mark, self._changelog_end = await read_changelog(
             settings.connection, settings.changelog, number, self.keeper.restore
         )
         # The group may still tell offsets from before the last transaction: the broker applies
@@ -287,20 +288,22 @@ class Lane:
         # A task of its own, so that letting go ends it wherever it hangs.
         self._commit = asyncio.create_task(self._transactions.commit(outputs, told))
         last = await self._commit
+        if (mark := last.get((self._settings.changelog, self.number))) is not None:
+            self._changelog_end = mark + 2  # behind the transaction's marker
         if told:
             self._untold.told(now_s)
         else:
             self.passed(offsets)
         return last
 
-    async def heed_successor(self, offset: int) -> None:
-        """End, or take over afresh, if the changelog has reached an offset since it was read.
+    async def heed_successor(self) -> None:
+        """Look whether the changelog has gone on without this lane.
 
         Raises:
             ProducerFenced: it has: then another worker has taken the number over.
         """
         tp = TopicPartition(self._settings.changelog, self.number)
-        if (await self._feed.ends([tp]))[tp] > offset:
+        if (await self._feed.ends([tp]))[tp] > self._changelog_end:
             raise ProducerFenced
 
     def passed(self, offsets: Mapping[TopicPartition, int]) -> None:

@@ -66,10 +66,10 @@ def fence_after_the_changelog_is_read() -> None:
     async def later(self: Transactions) -> None:
         waiting[asyncio.current_task()] = self
 
-    async def read_first(*arguments: Any) -> int:
-        mark: int = await read(*arguments)
+    async def read_first(*arguments: Any) -> Any:
+        reached = await read(*arguments)
         await fence(waiting.pop(asyncio.current_task()))
-        return mark
+        return reached
 
     Transactions.open = later  # type: ignore[method-assign]
     module.read_changelog = read_first

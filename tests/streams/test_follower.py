@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 import pytest
 import redis
+from aiokafka.errors import ProducerFenced
 
 from models.policy import Policy
 from models.rescore import rescore
@@ -30,7 +31,14 @@ class Owner:
         self.shop, self.readiness, self.readable = shop, Readiness(), 0
         self.refilled: list[set[bytes]] = []
         metrics = Metrics(version="0", tiers=[], levels=[])
-        self.follower = Follower(sink, metrics, self.readiness, shop.partition, self._refill)
+        self.overtaken = False
+        self.follower = Follower(
+            sink, metrics, self.readiness, shop.partition, self._refill, self._heed_successor
+        )
+
+    async def _heed_successor(self) -> None:
+        if self.overtaken:
+            raise ProducerFenced
 
     def _refill(self, customers: Iterable[bytes] | None = None) -> Iterator[Scored]:
         states = self.shop.states
@@ -195,6 +203,30 @@ async def test_a_worker_that_wakes_up_overwrites_nothing(
     assert zombie.readable == 0
     with pytest.raises(MarkAhead):
         await zombie.follower.align(stale.mark)
+    await other.close()
+
+
+async def test_a_worker_that_wakes_up_fills_no_redis_that_was_emptied_meanwhile(
+    sink: RedisScores, redis_url: str, database: Any
+) -> None:
+    """There is no mark any more that would refuse it, and readers have seen newer scores."""
+    shop = Shop()
+    zombie = Owner(sink, shop)
+    await zombie.follower.align(-1)
+    stale = shop.buy("a")
+    other = RedisScores(redis_url)
+    successor = Owner(other, shop)
+    await successor.follower.align(shop.mark)
+    await successor.buys("a")
+    await successor.follower.settled()
+    database.flushdb()
+    zombie.overtaken = True
+    zombie.follower.follow(stale, zombie._seen)
+    with pytest.raises(ProducerFenced):
+        await zombie.follower.settled()
+    assert revisions(database) == {}
+    await successor.follower.align(shop.mark)
+    assert revisions(database) == {"a": 2}
     await other.close()
 
 

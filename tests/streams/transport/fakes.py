@@ -49,6 +49,7 @@ class Broker:
         self.begins: dict[TopicPartition, int] = {IN: 0, MORE: 0, CLOCK: 0}
         self.committed: dict[TopicPartition, int] = {}
         self.changelog: list[Any] = []
+        self.changelog_end = 0
         self.positions: dict[TopicPartition, int] = {}
         self.faults: list[BaseException | None] = []
         self.member = True

@@ -11,6 +11,7 @@ from aiokafka.structs import TopicPartition
 
 from streams.transport import lane as lane_module
 from streams.transport import untold
+from streams.transport.changelog import Reached
 from streams.transport.lane import Lane
 from streams.transport.pace import Pace
 from streams.transport.position import OffsetGapError
@@ -32,11 +33,12 @@ async def broker(monkeypatch: pytest.MonkeyPatch) -> Broker:
     """A broker that every lane of the test uses."""
     broker = Broker()
 
-    async def read_changelog(_connection: Any, _topic: str, _number: int, apply: Any) -> int:
+    async def read_changelog(_connection: Any, _topic: str, _number: int, apply: Any) -> Reached:
         await asyncio.sleep(0)
         if broker.changelog:
             apply(broker.changelog, 0)
-        return len(broker.changelog) - 1
+        # A marker follows each transaction, and each has one record.
+        return Reached(len(broker.changelog) - 1, broker.changelog_end)
 
     monkeypatch.setattr(lane_module, "Transactions", lambda *_: FakeTransactions(broker))
     monkeypatch.setattr(lane_module, "read_changelog", read_changelog)
@@ -503,10 +505,32 @@ async def test_work_that_always_fails_is_repeated_ever_less_often(
 
 
 async def test_a_changelog_that_has_gone_on_has_another_owner(broker: Broker) -> None:
-    lane, _ = new_lane(broker)
     log = TopicPartition("log", 0)
     broker.logs[log], broker.begins[log] = [], 0
-    broker.publish(log, 7)
-    await lane.heed_successor(7)
+    broker.publish(IN, 3)
+    _, (lane, _) = Agent(broker), new_lane(broker)
+    lane.start()
+    await until(lambda: counted(broker) == 3)
+    await until(lambda: broker.committed.get(IN) == 3)
+    await lane.heed_successor()  # its own record, of which the end may not tell yet
+    broker.publish(log, 2)  # it does: the record and its marker
+    await lane.heed_successor()
+    broker.publish(log)
     with pytest.raises(ProducerFenced):
-        await lane.heed_successor(6)
+        await lane.heed_successor()
+    await lane.close()
+
+
+async def test_what_was_in_the_changelog_is_of_no_successor(broker: Broker) -> None:
+    log = TopicPartition("log", 0)
+    broker.logs[log], broker.begins[log] = [], 0
+    broker.publish(log, 7)  # aborted, and its marker
+    broker.changelog_end = 7
+    lane, _ = new_lane(broker)
+    lane.start()
+    await until(lambda: lane.ready)
+    await lane.heed_successor()
+    broker.publish(log)
+    with pytest.raises(ProducerFenced):
+        await lane.heed_successor()
+    await lane.close()
