@@ -13,6 +13,7 @@ from typing import Annotated
 import msgspec
 
 from models.currencies import conversions
+from models.fine_times import MAYBE_ROUNDED_UP, was_rounded_up
 from models.reasons import BadEvent, Reason
 from models.refusals import ID_BYTES_MAX, check_nesting, check_text, quoted, shown
 from models.second_look import second_look
@@ -194,7 +195,7 @@ class Decoder:
             raise BadEvent(Reason.BAD_AMOUNT, f"`amount_minor` is 0 to 10^12, not {shown(amount)}")
         if raw.currency != self._currency:
             amount = self._converted(amount, raw.currency)
-        at_ms = self._checked_time(raw.occurred_at, timestamp_ms)
+        at_ms = self._checked_time(raw, value, timestamp_ms)
         if key is not None and key != customer:
             raise _key_mismatch(key)
         return Event(kind, customer, raw.id, at_ms, amount, -1)
@@ -215,15 +216,30 @@ class Decoder:
         except _MALFORMED as error:
             raw = second_look(value or b"", EngagementMessage, error)
         customer = _checked_ids(raw.id, raw.customer_id)
-        at_ms = self._checked_time(raw.occurred_at, timestamp_ms)
+        at_ms = self._checked_time(raw, value, timestamp_ms)
         if key is not None and key != customer:
             raise _key_mismatch(key)
         return Event(
             _ENGAGEMENT, customer, raw.id, at_ms, 0, _ENGAGEMENT_INDEX.get(raw.type, _OTHER)
         )
 
-    def _checked_time(self, time: int | datetime, timestamp_ms: int) -> int:
-        at_ms = time if isinstance(time, int) else (time - _EPOCH) // _MILLISECOND
+    def _checked_time(
+        self,
+        raw: PurchaseMessage | EngagementMessage,
+        value: bytes | None,
+        timestamp_ms: int,
+    ) -> int:
+        time = raw.occurred_at
+        if isinstance(time, int):
+            at_ms = time
+        else:
+            at_ms = (time - _EPOCH) // _MILLISECOND
+            if (
+                MAYBE_ROUNDED_UP in (value or b"")
+                and not time.microsecond % 1000
+                and was_rounded_up(value or b"", type(raw))
+            ):
+                at_ms -= 1
         if not TIME_MS_MIN <= at_ms <= TIME_MS_MAX:
             raise BadEvent(
                 Reason.BAD_TIME,

@@ -72,6 +72,8 @@ def odd_but_good() -> Iterator[Raw]:
     yield purchase("edge", "nothing", amount_minor=0)
     yield purchase("\u00e9\U0001f600", "unicode")
     yield purchase("i" * 256, "long")
+    yield purchase("edge", "fine", occurred_at="2026-03-01T09:29:59.999999999Z")
+    yield view("edge", "finer", occurred_at="2026-03-01T09:29:58.1239995Z")
     yield view("edge", "big", properties={"huge": 10**30, "float": 1e-7, "text": "x" * 60_000})
     # What JavaScript makes of a text that was cut within an emoji.
     yield purchase("edge", "half", note="\ud83d", other="\\\ude00\ud83d")

@@ -7,6 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from models.events import ENGAGEMENT_TYPES, BadEvent, Decoder, Event, Kind, Reason
 
@@ -326,6 +328,21 @@ def test_a_leap_second_that_is_refused_is_named_as_it_came() -> None:
 def test_milliseconds_are_kept_and_what_is_finer_cut_off() -> None:
     assert purchase(occurred_at="2026-03-01T09:30:00.123Z").at_ms == AT_MS + 123
     assert purchase(occurred_at="2026-03-01T09:30:00.123987Z").at_ms == AT_MS + 123
+
+
+@given(
+    st.text("0123456789", min_size=1, max_size=12)
+    | st.from_regex(r"[0-9]{3}999[0-9]{1,6}", fullmatch=True)
+)
+@example("123999999")  # as Java writes an Instant
+@example("123999499")
+@example("999999999")
+@example("9999995")
+def test_fractions_are_cut_off_however_fine_they_are(fraction: str) -> None:
+    at_ms = AT_MS + int(fraction.ljust(3, "0")[:3])
+    for decode in (purchase, engagement):
+        assert decode(occurred_at=f"2026-03-01T09:30:00.{fraction}Z").at_ms == at_ms
+        assert decode(occurred_at=f"2026-03-01T11:00:00.{fraction}+01:30").at_ms == at_ms
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,29 @@
+"""Times finer than a microsecond: the decoder rounds them where fractions are to be cut off.
+
+As Java writes an `Instant`, to the nanosecond: one in two thousand would be a millisecond late.
+"""
+
+import re
+from typing import Final
+
+import msgspec
+
+from models.half_characters import whole_characters
+from models.leap_seconds import without_leap_second
+from models.refusals import named_fields
+
+MAYBE_ROUNDED_UP: Final = b"999"
+"""What a value holds whose time was rounded up to a whole millisecond; hardly any other does."""
+
+_ROUNDED_UP: Final = re.compile(r"\.\d{3}999[5-9]", re.ASCII)
+
+
+def was_rounded_up(value: bytes, shape: type[msgspec.Struct]) -> bool:
+    """Whether `occurred_at`, decoded as a whole millisecond, lies in the one before.
+
+    Args:
+        value: a message's bytes.
+        shape: the struct that it was decoded to.
+    """
+    time = msgspec.json.decode(named_fields(whole_characters(value), shape)["occurred_at"])
+    return _ROUNDED_UP.search(without_leap_second(time)) is not None
