@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector, generate_late
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from models.population import Population
 from models.verdicts import Verdicts
 from sinks import metric_definitions as define
 from sinks.change_metrics import ChangeMetrics, Crossing
@@ -108,35 +109,10 @@ class Metrics(Collector):
         with self._lock:
             self._end_to_end.observe((topic,), seconds)
 
-    def population(
-        self,
-        partition: int,
-        *,
-        customers: Mapping[str, int],
-        historic_minor: Mapping[str, int],
-        predicted_minor: Mapping[str, int],
-        levels: Mapping[str, int],
-        at_risk_minor: int,
-    ) -> None:
-        """Add a batch's deltas, or all of a partition after `revoked` and recovery.
-
-        Args:
-            partition: whose customers.
-            customers: by tier, customers gained (negative: lost).
-            historic_minor: by tier, change of historic value, minor units.
-            predicted_minor: by tier, change of predicted value, minor units.
-            levels: by churn level, customers gained.
-            at_risk_minor: change of value at risk, minor units.
-        """
+    def population(self, partition: int, change: Population) -> None:
+        """Add a batch's differences, or all of a partition after `revoked` and recovery."""
         with self._lock:
-            self._population.add(
-                partition,
-                customers=customers,
-                historic_minor=historic_minor,
-                predicted_minor=predicted_minor,
-                levels=levels,
-                at_risk_minor=at_risk_minor,
-            )
+            self._population.add(partition, change)
 
     def tier_changes(self, changes: Iterable[Crossing], published_ms: int | None = None) -> None:
         """Count published tier changes and how late those that silence caused are.

@@ -1,8 +1,9 @@
 """How many customers the owned partitions have and what they are worth, as gauges."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import product
 
+from models.population import Population
 from sinks import metric_definitions as define
 from sinks.series import PartitionGauge, Series
 
@@ -24,32 +25,14 @@ class PopulationMetrics:
             *(self._customers, self._at_risk, self._value, self._value_at_risk),
         )
 
-    def add(
-        self,
-        partition: int,
-        *,
-        customers: Mapping[str, int],
-        historic_minor: Mapping[str, int],
-        predicted_minor: Mapping[str, int],
-        levels: Mapping[str, int],
-        at_risk_minor: int,
-    ) -> None:
-        """Add deltas to a partition's contribution.
-
-        Args:
-            partition: whose customers.
-            customers: by tier, customers gained (negative: lost).
-            historic_minor: by tier, change of historic value, minor units.
-            predicted_minor: by tier, change of predicted value, minor units.
-            levels: by churn level, customers gained.
-            at_risk_minor: change of value at risk, minor units.
-        """
-        for tier, delta in customers.items():
+    def add(self, partition: int, change: Population) -> None:
+        """Add differences to a partition's contribution."""
+        for tier, delta in change.customers.items():
             self._customers.add(partition, (tier,), delta)
-        for tier, delta in historic_minor.items():
+        for tier, delta in change.historic_minor.items():
             self._value.add(partition, (tier, "historic"), delta)
-        for tier, delta in predicted_minor.items():
+        for tier, delta in change.predicted_minor.items():
             self._value.add(partition, (tier, "predicted"), delta)
-        for level, delta in levels.items():
+        for level, delta in change.levels.items():
             self._at_risk.add(partition, (level,), delta)
-        self._value_at_risk.add(partition, (), at_risk_minor)
+        self._value_at_risk.add(partition, (), change.at_risk_minor)

@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from models.arrays import Floats
 from models.events import BadEvent, Decoder, Event
 from models.reasons import Reason, Refusal
 from models.step import Step
@@ -40,12 +41,13 @@ class Intake(NamedTuple):
         """What could not be decoded, and what the customers' facts refused."""
         return self.refused + [(self.sources[index], why) for index, why in result.refused]
 
-    def newest_s(self) -> dict[str, float]:
-        """By topic, the Kafka timestamp of its newest event, Unix seconds."""
-        newest: dict[str, float] = {}
-        for source in self.sources:
-            newest[source.topic] = max(newest.get(source.topic, 0), source.timestamp)
-        return {topic: ms / 1000 for topic, ms in newest.items()}
+    def arrived_ms(self, without: Container[int] = ()) -> dict[str, Floats]:
+        """By topic, the Kafka timestamps of its events, (n,) epoch ms, some indices left out."""
+        found: dict[str, list[int]] = {}
+        for index, source in enumerate(self.sources):
+            if index not in without:
+                found.setdefault(source.topic, []).append(source.timestamp)
+        return {topic: np.array(timestamps, np.float64) for topic, timestamps in found.items()}
 
     def rerouted_outputs(self) -> list[Output]:
         """The misplaced records, each to its own partition of the topic that it came from."""

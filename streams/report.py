@@ -5,17 +5,14 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from models.arrays import Floats
 from models.parameters import ModelParams
 from models.population import Population
 from models.reasons import Refusal
 from models.step import Step
+from models.times import MS_PER_S
 from sinks.metrics import Metrics
 from streams.intake import Intake
-
-MS_PER_S = 1000
 
 
 class Report:
@@ -40,7 +37,7 @@ class Report:
         """The partition is whole; its population counts from now on."""
         self._metrics.revoked(self._partition)
         self.tick(int(time.time() * MS_PER_S))
-        self._population(population)
+        self._metrics.population(self._partition, population)
 
     def model(self, params: ModelParams, pending: int) -> None:
         """What the partition scores by, and how many of its customers are not scored by it yet."""
@@ -64,15 +61,17 @@ class Report:
                 metrics.dead_letters(topic, reasons)
             for topic, count in intake.rerouted_counts().items():
                 outcomes[topic, "rerouted"] += count
-            newest_s = intake.newest_s()
-            self._arrived_ms = _arrived_ms(intake, result)
+            arrived_ms = intake.arrived_ms()
+            newest_s = {topic: float(ms.max()) / MS_PER_S for topic, ms in arrived_ms.items()}
+            refused = {index for index, _ in result.refused}
+            self._arrived_ms = intake.arrived_ms(without=refused) if refused else arrived_ms
         metrics.batch(self._partition, seconds, outcomes, newest_s)
         published_ms = int(time.time() * MS_PER_S) if self._wall_clock else None
         metrics.tier_changes(result.tier_changes, published_ms)
         metrics.churn_changes(result.churn_changes, published_ms)
         metrics.score_refreshes(result.causes)
         metrics.verdicts(result.verdicts)
-        self._population(result.population)
+        metrics.population(self._partition, result.population)
 
     def state(self, size: int) -> None:
         """How much is kept, in bytes."""
@@ -107,26 +106,6 @@ class Report:
                 self._metrics.end_to_end(topic, (now_ms - timestamps_ms) / MS_PER_S)
 
         return observe
-
-    def _population(self, population: Population) -> None:
-        self._metrics.population(
-            self._partition,
-            customers=population.customers,
-            historic_minor=population.historic_minor,
-            predicted_minor=population.predicted_minor,
-            levels=population.levels,
-            at_risk_minor=population.at_risk_minor,
-        )
-
-
-def _arrived_ms(intake: Intake, result: Step) -> dict[str, Floats]:
-    """By topic, the Kafka timestamps of the events that were applied."""
-    refused = {index for index, _ in result.refused}
-    found: dict[str, list[int]] = {}
-    for index, source in enumerate(intake.sources):
-        if index not in refused:
-            found.setdefault(source.topic, []).append(source.timestamp)
-    return {topic: np.array(timestamps, np.float64) for topic, timestamps in found.items()}
 
 
 def _reasons(refused: Sequence[tuple[Any, Refusal]]) -> dict[str, Counter[str]]:

@@ -12,6 +12,7 @@ import threading
 import time
 import urllib.parse
 import urllib.request
+from collections import Counter
 from dataclasses import dataclass
 from itertools import product
 
@@ -19,6 +20,7 @@ import numpy as np
 import pytest
 import yaml
 
+from models.population import Population
 from models.verdicts import verdicts_on
 from sinks.metric_definitions import CAUSES, OUTCOMES
 from sinks.metrics import INPUT_TOPICS, SINKS, Metrics
@@ -55,11 +57,13 @@ def feed(metrics, partitions, rng):
         metrics.batch(partition, rng.random() / 10, outcomes, dict.fromkeys(INPUT_TOPICS, now))
         metrics.population(
             partition,
-            customers=dict.fromkeys(TIERS, 3),
-            historic_minor=dict.fromkeys(TIERS, 12_000),
-            predicted_minor=dict.fromkeys(TIERS, 4_000),
-            levels=dict.fromkeys(LEVELS, 4),
-            at_risk_minor=300,
+            Population(
+                customers=Counter(dict.fromkeys(TIERS, 3)),
+                historic_minor=Counter(dict.fromkeys(TIERS, 12_000)),
+                predicted_minor=Counter(dict.fromkeys(TIERS, 4_000)),
+                levels=Counter(dict.fromkeys(LEVELS, 4)),
+                at_risk_minor=300,
+            ),
         )
         metrics.deadlines(partition, 900, now + 60)
         metrics.state_bytes(partition, 250_000)

@@ -2,6 +2,7 @@
 
 import re
 import threading
+from collections import Counter
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
 
+from models.population import Population
 from models.verdicts import Verdicts, verdicts_on
 from sinks.metric_definitions import (
     CAUSES,
@@ -123,11 +125,13 @@ def fill(metrics, partitions=8):
             metrics.lag(topic, partition, 3, 0.1)
         metrics.population(
             partition,
-            customers=dict.fromkeys(TIERS, 2),
-            historic_minor=dict.fromkeys(TIERS, 200),
-            predicted_minor=dict.fromkeys(TIERS, 20),
-            levels=dict.fromkeys(LEVELS, 1),
-            at_risk_minor=7,
+            Population(
+                customers=Counter(dict.fromkeys(TIERS, 2)),
+                historic_minor=Counter(dict.fromkeys(TIERS, 200)),
+                predicted_minor=Counter(dict.fromkeys(TIERS, 20)),
+                levels=Counter(dict.fromkeys(LEVELS, 1)),
+                at_risk_minor=7,
+            ),
         )
         metrics.deadlines(partition, 10, 999_999.0)
         metrics.state_bytes(partition, 1000)
@@ -233,11 +237,13 @@ def test_an_empty_batch_of_latencies_changes_nothing(metrics):
 def population(metrics, partition, tier, count, minor):
     metrics.population(
         partition,
-        customers={tier: count},
-        historic_minor={tier: minor},
-        predicted_minor={tier: minor // 10},
-        levels={"low": count},
-        at_risk_minor=minor // 100,
+        Population(
+            customers=Counter({tier: count}),
+            historic_minor=Counter({tier: minor}),
+            predicted_minor=Counter({tier: minor // 10}),
+            levels=Counter({"low": count}),
+            at_risk_minor=minor // 100,
+        ),
     )
 
 
@@ -404,11 +410,13 @@ def test_a_scrape_never_sees_a_customer_between_two_tiers(metrics):
             for one, other in (("gold", "silver"), ("silver", "gold")):
                 metrics.population(
                     0,
-                    customers={one: -500, other: 500},
-                    historic_minor={},
-                    predicted_minor={},
-                    levels={},
-                    at_risk_minor=0,
+                    Population(
+                        customers=Counter({one: -500, other: 500}),
+                        historic_minor=Counter(),
+                        predicted_minor=Counter(),
+                        levels=Counter(),
+                        at_risk_minor=0,
+                    ),
                 )
 
     thread = threading.Thread(target=move)
