@@ -15,7 +15,7 @@ from sinks import redis_portions as portions_module
 from sinks.metrics import Metrics
 from sinks.redis import MarkAhead, RedisScores
 from sinks.redis_portions import Scored
-from sinks.sink import Unavailable, Unusable
+from sinks.sink import Committed, Unavailable, Unusable
 from streams import follower as module
 from streams.follower import Follower
 from streams.readiness import Readiness
@@ -183,18 +183,23 @@ async def test_a_redis_emptied_during_the_recovery_is_filled_with_all(
     assert revisions(database) == {"a": 1, "b": 2}
 
 
-async def test_a_worker_that_wakes_up_overwrites_nothing(
-    sink: RedisScores, redis_url: str, database: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shop = Shop()
-    zombie = Owner(sink, shop)
+async def overtake(zombie: Owner, successor: Owner) -> Committed:
+    """A customer buys once with either; the first batch is committed, and not yet written."""
+    shop = zombie.shop
     await zombie.follower.align(-1)
     stale = shop.buy("a")
-    other = RedisScores(redis_url)
-    successor = Owner(other, shop)
     await successor.follower.align(shop.mark)
     await successor.buys("a")
     await successor.follower.settled()
+    return stale
+
+
+async def test_a_worker_that_wakes_up_overwrites_nothing(
+    sink: RedisScores, redis_url: str, database: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop, other = Shop(), RedisScores(redis_url)
+    zombie, successor = Owner(sink, shop), Owner(other, shop)
+    stale = await overtake(zombie, successor)
     zombie.follower.follow(stale, zombie._seen)
     await zombie.follower.settled()
     monkeypatch.setattr(module, "LOOK_S", 0.0)
@@ -210,15 +215,9 @@ async def test_a_worker_that_wakes_up_fills_no_redis_that_was_emptied_meanwhile(
     sink: RedisScores, redis_url: str, database: Any
 ) -> None:
     """There is no mark any more that would refuse it, and readers have seen newer scores."""
-    shop = Shop()
-    zombie = Owner(sink, shop)
-    await zombie.follower.align(-1)
-    stale = shop.buy("a")
-    other = RedisScores(redis_url)
-    successor = Owner(other, shop)
-    await successor.follower.align(shop.mark)
-    await successor.buys("a")
-    await successor.follower.settled()
+    shop, other = Shop(), RedisScores(redis_url)
+    zombie, successor = Owner(sink, shop), Owner(other, shop)
+    stale = await overtake(zombie, successor)
     database.flushdb()
     zombie.overtaken = True
     zombie.follower.follow(stale, zombie._seen)
