@@ -13,7 +13,7 @@ from typing import Annotated
 import msgspec
 
 from models.currencies import conversions
-from models.fine_times import MAYBE_ROUNDED_UP, was_rounded_up
+from models.fine_times import maybe_rounded_up, was_rounded_up
 from models.reasons import BadEvent, Reason
 from models.refusals import ID_BYTES_MAX, check_nesting, check_text, quoted, shown
 from models.second_look import second_look
@@ -235,8 +235,8 @@ class Decoder:
         else:
             at_ms = (time - _EPOCH) // _MILLISECOND
             if (
-                MAYBE_ROUNDED_UP in (value or b"")
-                and not time.microsecond % 1000
+                not time.microsecond % 1000
+                and maybe_rounded_up(value or b"")
                 and was_rounded_up(value or b"", type(raw))
             ):
                 at_ms -= 1

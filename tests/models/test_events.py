@@ -345,6 +345,21 @@ def test_fractions_are_cut_off_however_fine_they_are(fraction: str) -> None:
         assert decode(occurred_at=f"2026-03-01T11:00:00.{fraction}+01:30").at_ms == at_ms
 
 
+@pytest.mark.parametrize("escaped", [r"\u002e123999999", r"\u002E123999999", r".123\u003999999"])
+def test_a_fraction_may_be_escaped(escaped: str) -> None:
+    value = json.dumps(PURCHASE | {"occurred_at": "2026-03-01T09:30:00@Z"}).replace("@", escaped)
+    assert DECODER.purchase(value.encode(), None, AT_MS).at_ms == AT_MS + 123
+
+
+@pytest.mark.parametrize("wanted", ["2026-03-01T09:30:00Z", "2026-03-01T09:30:00.123Z"])
+@pytest.mark.parametrize("price", [999, 4999, 1_239_999])
+def test_a_common_price_does_not_lead_off_the_way_of_good_events(
+    price: int, wanted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.events.was_rounded_up", None)  # whoever calls it fails
+    assert purchase(amount_minor=price, occurred_at=wanted).amount_minor == price
+
+
 @pytest.mark.parametrize(
     "time",
     [
