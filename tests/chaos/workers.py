@@ -34,6 +34,7 @@ class Slot:
         paused: whether its process is frozen.
         until: the moment of a successor, of `MOMENTS`, at which a frozen process is to wake up.
         expected: how we asked the process to end; None where we did not.
+        late: whether it was frozen after that, so that its time to end ran out meanwhile.
         reached: the moments that the log told of since the process began.
         clock: its machine's, where it can be made to jump.
     """
@@ -50,7 +51,7 @@ class Slot:
         self.number, self.port = number, port
         self.name = f"worker {number}"
         self.log = folder / f"worker-{number}.log"
-        self.wanted = self.paused = False
+        self.wanted = self.paused = self.late = False
         self.until: str | None = None
         self.expected: str | None = None
         self.reached: set[str] = set()
@@ -86,7 +87,8 @@ class Slot:
         # What the last process wrote at its end is not this one's.
         self._read = self.log.stat().st_size if self.log.exists() else 0
         self._child = Child(self.name, self._argv, self.log)
-        self.expected, self.paused, self.until, self.reached = None, False, None, set()
+        self.expected, self.until, self.reached = None, None, set()
+        self.paused = self.late = False
         self.started_s = time.monotonic()
 
     def kill(self) -> None:
@@ -111,6 +113,9 @@ class Slot:
         if self._child is not None and self.paused:
             self._child.resume()
             self.paused, self.until = False, None
+            if self.expected == "SIGTERM":
+                self.late = True
+                self.asked_s += time.monotonic() - self.paused_s
 
     def ended(self) -> int | None:
         """The exit status of a process that has ended since it was started; told once."""

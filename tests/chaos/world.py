@@ -22,6 +22,8 @@ REFUSED = "RecordListTooLargeError"
 """What a worker rightly ends with when a send is refused that no repetition will help."""
 FENCED = "clv: Another worker took this one's partitions over while it was stalled"
 """What a worker rightly ends with when it wakes up too late."""
+LATE = "clv: The worker did not stop within"
+"""What a worker rightly ends with when it was frozen on its way out."""
 ZOMBIE_S = 10.0
 """Who is frozen for so long is about to lose its partitions, or has."""
 TEMPTATION = {"started": 0.15, "assigned": 0.25, "recovered": 0.3, "stopping": 0.3, "woken": 0.4}
@@ -138,7 +140,8 @@ class World:
         self.exits[f"status {status}: {words[-200:]}"] += 1
         # What a fault of ours explains says so in its own words; all else is a finding.
         refused = REFUSED in words and self.faults["refuse sends"]
-        if not refused and FENCED not in words:
+        late = LATE in words and slot.late
+        if not (refused or late or FENCED in words):
             self.crashes.append(f"{slot.name}, status {status}: {words[-300:]}")
 
     def _wake_zombies(self, successor: Slot, moment: str) -> None:
