@@ -5,33 +5,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from models.accuracy import Scored, accuracy_of, coverage_of
 from models.arrays import Floats
 from models.fitting import Fit, TooThin, combined, fit_purchases, fit_spend
 from models.gamma_gamma import expected_order_value
 from models.histories import Histories, PurchaseDays, histories, per_customer
-from models.metrics import Metric, Outcome, Prediction, bootstrap, metrics
+from models.metrics import Outcome, Prediction
 from models.parameters import ModelParams
 from models.purchases import MODELS, forecast_for, model_for
 from models.rivals import past_rate, recency
-from models.value_bounds import value_bounds
-from models.value_coverage import randomised_coverage
 
 _DAYS_PER_WEEK = 7
-_INTERVAL = (0.025, 0.975)
-_SEED = 1  # of the resamples
 _LONG_AGO = int(np.iinfo(np.int64).min)
-
-
-@dataclass(frozen=True)
-class Scored:
-    """One model or rival, and how it did."""
-
-    prediction: Prediction
-    figures: Mapping[str, float]
-    intervals: Mapping[str, tuple[float, float]]
-    """95 % bootstrap interval of each figure; empty without resamples."""
-    against_chosen: Mapping[str, tuple[float, float, float]]
-    """This one's figure less the chosen model's, with the paired 95 % interval."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +31,7 @@ class Evaluation:
     spend_fit: Fit
     params: Mapping[str, ModelParams]
     value_coverage: Mapping[str, float]
-    """Share of the holdout's values within the 80 % intervals; see `randomised_coverage`."""
+    """Share of the holdout's values within the 80 % intervals."""
     not_fitted: Mapping[str, str]
     """Models that the data are too thin for, with the sentence that says why."""
     customers: Histories
@@ -105,7 +90,7 @@ def evaluate(
         "past_rate": past_rate(customers, spent, holdout_days),
         "recency": recency(known, customers, end_day, holdout_days),
     }
-    scored = _score({**said, **rules}, outcome, chosen, resamples, begun)
+    scored = accuracy_of({**said, **rules}, outcome, chosen, resamples, begun)
     return Evaluation(
         chosen=chosen,
         models={name: scored[name] for name in said},
@@ -114,7 +99,7 @@ def evaluate(
         spend_fit=spend,
         params=params,
         value_coverage={
-            model: _coverage(params[model], customers, said[model], outcome, holdout_days)
+            model: coverage_of(params[model], customers, said[model], outcome, holdout_days)
             for model in fits
         },
         not_fitted=not_fitted,
@@ -180,57 +165,3 @@ def weekly_repeats(params: ModelParams, customers: Histories, weeks: int, start_
         [float(model.expected_purchases(params, 0, 0, 0, float(t))[0]) for t in horizons.tolist()]
     )
     return np.diff(curve[which].reshape(waits.shape) @ count)
-
-
-def _coverage(
-    params: ModelParams,
-    customers: Histories,
-    said: Prediction,
-    happened: Outcome,
-    horizon_days: float,
-) -> float:
-    interval = value_bounds(params, horizon_days).interval(
-        customers.frequency, customers.age, said.active, said.value_minor
-    )
-    return float(randomised_coverage(interval, said.active, happened.value_minor).mean())
-
-
-def _score(
-    said: Mapping[str, Prediction],
-    happened: Outcome,
-    chosen: str,
-    resamples: int,
-    begun: Callable[[str], None],
-) -> dict[str, Scored]:
-    customers = happened.purchases.size
-    everyone = np.ones(customers)
-    measures: dict[str, Mapping[str, Metric]] = {
-        name: metrics(prediction, happened) for name, prediction in said.items()
-    }
-    figures = {
-        name: {figure: of(everyone) for figure, of in those.items()}
-        for name, those in measures.items()
-    }
-    drawn: dict[str, dict[str, Floats]] = {}
-    if resamples:
-        drawn = bootstrap(measures, customers, resamples, _SEED, lambda: begun("bootstrap"))
-    scored = {}
-    for name, prediction in said.items():
-        intervals = {figure: _interval(values) for figure, values in drawn.get(name, {}).items()}
-        against = {
-            figure: (
-                figures[name][figure] - figures[chosen][figure],
-                *_interval(values - drawn[chosen][figure]),
-            )
-            for figure, values in drawn.get(name, {}).items()
-            if name != chosen
-        }
-        scored[name] = Scored(prediction, figures[name], intervals, against)
-    return scored
-
-
-def _interval(values: Floats) -> tuple[float, float]:
-    if np.isnan(values).all():
-        return float("nan"), float("nan")
-    low, high = np.nanquantile(values, _INTERVAL).tolist()
-    return low, high

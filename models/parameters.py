@@ -22,6 +22,11 @@ PURCHASE_PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "pareto-nbd": ("r", "alpha", "s", "beta"),
 }
 SPEND_PARAMETERS = ("p", "q", "v")
+
+OFFSET_MODELS = ("mbg-nbd", "bg-nbd")
+"""Those that take an offset of engagement. Not Pareto/NBD: what a customer who buys is expected to
+buy may rise in silence there."""
+
 _SUMMED = (
     "schema",
     "model",
@@ -89,8 +94,7 @@ class ModelParams:
                 raise InvalidParameters(f"{name} of {self.model} must be above 0, not {value}")
         if self.q <= 1:
             raise InvalidParameters(f"q must be above 1, not {self.q}: the mean would be infinite")
-        if self.engagement is not None and self.model == "pareto-nbd":
-            # What a customer who buys is expected to buy may rise in silence there.
+        if self.engagement is not None and self.model not in OFFSET_MODELS:
             raise InvalidParameters(
                 "engagement has no offset in pareto-nbd, where the predicted value could rise in "
                 "silence: fit mbg-nbd or bg-nbd"

@@ -1,6 +1,5 @@
 """`clv evaluate FILE --calibration-end DATE`: held-out accuracy of every model."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,30 +8,19 @@ import typer
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from models.evaluation import Evaluation, Scored
+from models.evaluation import Evaluation
 from models.evaluation import evaluate as judge
 from models.fitting import TooThin
 from models.money import minor_digits
 from models.purchases import MODELS
+from streams.cli.evaluate_engagements import document as engaged_document
+from streams.cli.evaluate_engagements import judge_engagement, print_engagement
+from streams.cli.evaluation_figures import SHOWN, cell, figures
 from streams.cli.output import AsJson, amount, console, print_json, progress
 from streams.cli.plot_file import drawable, drawing_to
 from streams.complaint import Complaint
 from streams.settings import Settings
 from streams.shop_history import ShopHistory, day_number, day_of, load
-
-_SHOWN = {
-    # Ends of intervals are short: five columns of them are to fit into 80 characters.
-    "total": ("total", "{:,.0f}", "{:,.0f}"),
-    "mae": ("MAE", "{:.4f}", "{:.2f}"),
-    "rmse": ("RMSE", "{:.4f}", "{:.2f}"),
-    "auc_purchases": ("AUC (E)", "{:.4f}", "{:.3f}"),
-    "auc_active": ("AUC (P)", "{:.4f}", "{:.3f}"),
-    "ece": ("ECE", "{:.4f}", "{:.3f}"),
-    "brier": ("Brier", "{:.4f}", "{:.3f}"),
-    "log_score": ("log score", "{:.4f}", "{:.3f}"),
-    "top_decile_capture": ("top decile", "{:.1%}", "{:.0%}"),
-}
-_THOUSANDS = 10_000
 
 
 def evaluate(
@@ -47,6 +35,10 @@ def evaluate(
     resamples: Annotated[
         int, typer.Option(min=0, help="Bootstrap resamples for the intervals; 0: none.")
     ] = 200,
+    engagements: Annotated[
+        Path | None,
+        typer.Option(help="Engagements, a CSV or JSON lines: judge what they add, too."),
+    ] = None,
     plot: Annotated[
         Path | None, typer.Option(help="Draw calibration, tracking and frequencies to a PNG.")
     ] = None,
@@ -64,8 +56,10 @@ def evaluate(
     end_day = day_number(calibration_end.date())
     held_out = shop.last_day - end_day if holdout_days is None else holdout_days
     _refuse_dates(file, shop, end_day, held_out)
-    with progress(len(MODELS) + resamples) as bar:
-        task = bar.add_task("evaluating", total=len(MODELS) + resamples, note="")
+    work = len(MODELS) + resamples * (1 if engagements is None else 2)
+    judged = None
+    with progress(work) as bar:
+        task = bar.add_task("evaluating", total=work, note="")
 
         def begun(what: str) -> None:
             bar.update(task, advance=1, note=what)
@@ -76,15 +70,23 @@ def evaluate(
             )
         except TooThin as error:
             raise Complaint(f"{file}: {error}.") from error
+        if engagements is not None:
+            judged = judge_engagement(engagements, result, shop, settings, resamples, begun)
     if picture is not None:
         with drawing_to(picture):
             from streams.cli.evaluation_plot import draw  # noqa: PLC0415 - it imports matplotlib
 
             draw(picture, result, shop.purchases)
     if json:
-        print_json(document(result, shop))
-    else:
-        _print(result, shop)
+        print_json(
+            document(result, shop)
+            | ({} if judged is None else {"with_engagements": engaged_document(judged)})
+        )
+        return
+    _print(result, shop)
+    if judged is not None:
+        console().print()
+        print_engagement(judged, result.holdout_days, console())
 
 
 def document(result: Evaluation, shop: ShopHistory) -> dict[str, Any]:
@@ -92,10 +94,10 @@ def document(result: Evaluation, shop: ShopHistory) -> dict[str, Any]:
     return {
         "chosen": result.chosen,
         "models": {
-            name: {**_figures(scored), "value_coverage": result.value_coverage[name]}
+            name: {**figures(scored), "value_coverage": result.value_coverage[name]}
             for name, scored in result.models.items()
         },
-        "rivals": {name: _figures(scored) for name, scored in result.rivals.items()},
+        "rivals": {name: figures(scored) for name, scored in result.rivals.items()},
         "fits": {
             name: {
                 "parameters": dict(fit.values),
@@ -132,17 +134,6 @@ def _refuse_dates(file: str, shop: ShopHistory, end_day: int, holdout_days: int)
 
 def _left_out(result: Evaluation, shop: ShopHistory) -> dict[str, int]:
     return {**shop.left_out, "customers_first_seen_in_holdout": result.newcomers}
-
-
-def _figures(scored: Scored) -> dict[str, Any]:
-    return {
-        **scored.figures,
-        "intervals": {name: list(ends) for name, ends in scored.intervals.items()},
-        "against_chosen": {
-            name: dict(zip(("difference", "low", "high"), ends, strict=True))
-            for name, ends in scored.against_chosen.items()
-        },
-    }
 
 
 def _notes(result: Evaluation) -> list[str]:
@@ -192,9 +183,8 @@ def _print(result: Evaluation, shop: ShopHistory) -> None:
         padding=(0, 1, 0, 0),
         pad_edge=False,
     )
-    for figure, (title, form, end_form) in _SHOWN.items():
-        cells = (_cell(scored, figure, form, end_form) for scored in everyone.values())
-        table.add_row(title, *cells)
+    for figure, title in SHOWN.items():
+        table.add_row(title, *(cell(scored, figure) for scored in everyone.values()))
     major = 10 ** minor_digits(shop.currency)
     revenue = (scored.figures["revenue_minor"] / major for scored in everyone.values())
     table.add_row(shop.currency, *(f"{value:,.0f}" for value in revenue))
@@ -225,16 +215,3 @@ def _print(result: Evaluation, shop: ShopHistory) -> None:
 
 def _title(name: str, chosen: str) -> str:
     return f"{name.replace('_', ' ')}{' *' if name == chosen else ''}"
-
-
-def _cell(scored: Scored, figure: str, form: str, end_form: str) -> str:
-    text = form.format(scored.figures[figure])
-    ends: Mapping[str, tuple[float, float]] = scored.intervals
-    if figure not in ends:
-        return text
-    low, high = (_short(end_form, end) for end in ends[figure])
-    return f"{text}\n[dim]{low}-{high}[/dim]"
-
-
-def _short(form: str, end: float) -> str:
-    return f"{end / 1000:,.1f}k" if abs(end) >= _THOUSANDS else form.format(end)

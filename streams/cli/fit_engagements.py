@@ -12,6 +12,7 @@ from models.arrays import Floats
 from models.engagement_fit import EngagementFit, engaged, fit_engagement
 from models.fitting import Fit, TooThin
 from models.histories import Histories
+from models.parameters import OFFSET_MODELS
 from streams.complaint import Complaint
 from streams.engagement_history import EngagementHistory, load_engagements
 from streams.settings import Settings
@@ -50,7 +51,7 @@ def fit_offset(
     Raises:
         Complaint: the data cannot tell, or the model cannot take an offset.
     """
-    if model == "pareto-nbd":
+    if model not in OFFSET_MODELS:
         raise Complaint(
             "--engagements needs the model mbg-nbd or bg-nbd: with pareto-nbd an offset could let "
             "the predicted value rise while a customer is silent."
@@ -86,7 +87,7 @@ def print_offset(fitted: FittedEngagement, horizon_days: float, to: Console) -> 
 
     Args:
         fitted: the fit.
-        horizon_days: that workers will predict for.
+        horizon_days: that is predicted for.
         to: where.
     """
     found = fitted.fit

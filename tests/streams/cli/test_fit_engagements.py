@@ -1,4 +1,4 @@
-"""`clv fit --engagements FILE`."""
+"""`--engagements FILE` of `clv fit` and `clv evaluate`."""
 
 import csv
 import json
@@ -92,3 +92,38 @@ def test_what_cannot_be_fitted_is_one_sentence(clv, files, model, horizon, says)
     assert ran.status == 1
     assert says in ran.err
     assert ran.err.count("\n") == 1
+
+
+def evaluate(files, engagements, *options):
+    end = ("--calibration-end", on(450), "--engagements", files / f"{engagements}.csv")
+    return ("evaluate", files / "purchases.csv", *end, "--resamples", "20", *options)
+
+
+def test_what_engagement_adds_is_judged_by_the_holdout(clv, files):
+    ran = clv(*evaluate(files, "telling"))
+    assert (ran.status, ran.err) == (0, "")
+    words = " ".join(ran.out.split())
+    assert "It was learned over 150 days and is used for a horizon of" in words
+    assert "judged by the" in words
+    document = json.loads(clv(*evaluate(files, "telling", "--json")).out)
+    engaged = document["with_engagements"]
+    alone = document["models"][engaged["model"]]
+    brier = engaged["against_purchases_alone"]["brier"]
+    assert brier["difference"] == pytest.approx(engaged["brier"] - alone["brier"])
+    assert brier["high"] < 0
+    assert f"{engaged['brier']:.4f}" in ran.out
+    assert f"{brier['difference']:+.4f}" in ran.out
+    assert engaged["engagement_fit"]["parting_day"] == on(300)
+
+
+def test_engagement_that_adds_nothing_is_not_judged(clv, files):
+    ran = clv(*evaluate(files, "mute"))
+    assert ran.status == 0
+    assert "the offset is left out" in " ".join(ran.out.split())
+    assert "purchases alone" not in ran.out
+
+
+def test_without_engagements_nothing_is_said_of_them(clv, files):
+    end = ("--calibration-end", on(450), "--resamples", "0")
+    ran = clv("evaluate", files / "purchases.csv", *end, "--json")
+    assert "with_engagements" not in json.loads(ran.out)
