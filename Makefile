@@ -22,6 +22,8 @@ PYTHON := $(VENV)/bin/python
 READY := $(VENV)/.ready
 PIP := PIP_NO_INPUT=1 PIP_DISABLE_PIP_VERSION_CHECK=1 $(PYTHON) -m pip --quiet
 UV_VERSION := 0.13.*
+# The Python that a new VENV is made with: make test VENV=.cache/newest BASE=python3.13
+BASE :=
 ARGS :=
 
 help:
@@ -52,7 +54,7 @@ lint: $(READY)
 # The stamp comes last, so an installation that was broken off is gone on with. An environment
 # that is there and works is kept.
 $(READY): requirements.lock pyproject.toml
-	@for python in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
+	@for python in $(PYTHON) $(BASE) python3 python3.13 python3.12 python3.11; do \
 	  if $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
 	      2>/dev/null; then found=$$python; break; fi; \
 	done; \
