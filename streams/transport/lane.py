@@ -246,6 +246,7 @@ class Lane:
         finally:
             self._fetching = False
         records = await self._position.take(fetched, time.monotonic())
+        self._untold.passed(await self._position.pass_over(records))
         if records or due:
             self._in_hand = batch = Batch(self, records)
             await self._work_on(batch)

@@ -30,6 +30,7 @@ class Position:
         self.applied: dict[TopicPartition, int] = {}
         self._alignment = Alignment([tp for tp in self.inputs if tp.topic in settings.aligned])
         self._ends: dict[TopicPartition, int] = {}
+        self._reached: dict[TopicPartition, int] = {}
         self._settings, self._feed = settings, feed
 
     async def rewind(self) -> None:
@@ -40,6 +41,7 @@ class Position:
         """
         self._feed.rewind(self.applied)
         self._alignment.clear()
+        self._reached = {}
         self._ends = await self._feed.ends(self.inputs)
 
     def wanted(self) -> list[TopicPartition]:
@@ -56,10 +58,35 @@ class Position:
         Raises:
             OffsetGapError: something was lost in between, or would be applied twice.
         """
+        # Before anything is awaited: aiokafka moves on by itself where a log begins further on.
+        self._reached = {tp: self._feed.reached(tp) for tp in self.inputs}
         records = self._alignment.take(fetched, self._has_more, now_s)
         for tp, chunk in records.items():
             await self._check(tp, chunk[0].offset)
         return records
+
+    async def pass_over(self, taken: Records) -> dict[TopicPartition, int]:
+        """Go on behind what is never delivered, as transaction markers.
+
+        Once they are deleted, nobody can tell them from records that were.
+
+        Args:
+            taken: what is to be applied.
+
+        Returns:
+            By input that has moved so, the next offset to apply.
+
+        Raises:
+            OffsetGapError: it was no marker.
+        """
+        moved = {}
+        for tp, reached in self._reached.items():
+            held = self._alignment.holds(tp) is not None
+            unmoved = tp in taken or held or reached <= self.applied[tp]
+            if not unmoved and tp.topic not in self._settings.expiring:
+                await self._check(tp, reached)
+                self.applied[tp] = moved[tp] = reached
+        return moved
 
     async def _check(self, tp: TopicPartition, first: int) -> None:
         """Whether an offset follows what was applied, with nothing lost between.
@@ -91,7 +118,7 @@ class Position:
     def passed(self, tp: TopicPartition) -> int:
         """The next offset to apply, markers of transactions passed over."""
         held = self._alignment.holds(tp)
-        return max(self._feed.reached(tp), self.applied[tp]) if held is None else held
+        return max(self._reached.get(tp, -1), self.applied[tp]) if held is None else held
 
     def oldest_ms(self, tp: TopicPartition) -> int | None:
         """Kafka timestamp of the first record that is held back; None where none is."""

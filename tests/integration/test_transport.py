@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.structs import TopicPartition
 
 from tests.servers.kafka import create_topics_async
@@ -62,6 +63,21 @@ class Job:
                 await asyncio.sleep(pace_s)
         finally:
             await producer.stop()
+
+    async def expire(self) -> None:
+        """Delete all of the input, as its retention does after a long silence."""
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap)
+        await admin.start()
+        try:
+            everything = RecordsToDelete(before_offset=-1)
+            tps = [
+                TopicPartition(f"{self.group}-{topic}", n)
+                for topic in ("in", "more")
+                for n in range(PARTITIONS)
+            ]
+            await admin.delete_records(dict.fromkeys(tps, everything))
+        finally:
+            await admin.close()
 
     def worker(self, instance: str = "", records_max: int = 200) -> subprocess.Popen[bytes]:
         with self.log.open("ab") as log:
@@ -189,5 +205,24 @@ async def test_gaps_of_a_transactional_publisher_are_no_loss(job: Job) -> None:
     await job.create()
     await job.publish(2_000, transactional=True)
     job.worker()
+    await job.settle()
+    await job.check()
+
+
+async def test_markers_that_are_deleted_are_no_loss(job: Job) -> None:
+    """After a silence that is longer than records are kept, the log begins behind the last one."""
+    await job.create()
+    await job.publish(1_000, transactional=True)
+    worker = job.worker()
+    await job.settle()
+    await asyncio.sleep(2)  # until the group is told
+    await job.expire()
+    await job.publish(1_000, transactional=True)
+    await job.settle()
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(20) == 0
+    await job.expire()
+    job.worker()
+    await job.publish(1_000, transactional=True)
     await job.settle()
     await job.check()

@@ -47,6 +47,7 @@ class Broker:
     def __init__(self) -> None:
         self.logs: dict[TopicPartition, list[Any]] = {IN: [], MORE: [], CLOCK: []}
         self.begins: dict[TopicPartition, int] = {IN: 0, MORE: 0, CLOCK: 0}
+        self.markers: dict[TopicPartition, int] = {}  # where a log ends behind its last one
         self.committed: dict[TopicPartition, int] = {}
         self.changelog: list[Any] = []
         self.changelog_end = 0
@@ -63,9 +64,12 @@ class Broker:
 
     def publish(self, tp: TopicPartition, count: int = 1, *, gap: int = 0) -> None:
         """Append records, after a gap such as transaction markers leave."""
-        log = self.logs[tp]
-        start = (log[-1].offset + 1 if log else self.begins[tp]) + gap
-        log.extend(record(tp, offset) for offset in range(start, start + count))
+        start = self.end(tp) + gap
+        self.logs[tp].extend(record(tp, offset) for offset in range(start, start + count))
+
+    def end_transaction(self, tp: TopicPartition) -> None:
+        """Append a marker, which is never delivered."""
+        self.markers[tp] = self.end(tp) + 1
 
     def expire(self, tp: TopicPartition, before: int) -> None:
         """Delete what the retention has passed."""
@@ -81,10 +85,12 @@ class Broker:
         taken: dict[TopicPartition, list[Any]] = {}
         for tp in tps:
             position = max(self.positions[tp], self.begins[tp])
-            chunk = [one for one in self.logs[tp] if one.offset >= position][:records_max]
+            left = [one for one in self.logs[tp] if one.offset >= position]
+            chunk = left[:records_max]
             if chunk:
                 taken[tp] = chunk
-                self.positions[tp] = chunk[-1].offset + 1
+                position = chunk[-1].offset + 1
+            self.positions[tp] = position if len(left) > len(chunk) else max(position, self.end(tp))
         if self.fetch_lost:  # as when a cancelled call had been handed them already
             await asyncio.sleep(3600)
         return taken
@@ -103,7 +109,8 @@ class Broker:
         return {tp: self.end(tp) for tp in tps}
 
     def end(self, tp: TopicPartition) -> int:
-        return self.logs[tp][-1].offset + 1 if self.logs[tp] else self.begins[tp]
+        last = self.logs[tp][-1].offset + 1 if self.logs[tp] else self.begins[tp]
+        return max(last, self.markers.get(tp, 0))
 
     def rewind(self, offsets: Mapping[TopicPartition, int]) -> None:
         self.positions.update(offsets)
