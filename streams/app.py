@@ -1,5 +1,6 @@
 """The Faust app of a worker, from its settings."""
 
+from functools import partial
 from importlib.metadata import version
 
 from models.events import Decoder
@@ -16,6 +17,7 @@ from streams.dead_letters import DeadLetterLimit
 from streams.readiness import Readiness
 from streams.scorekeeper import Scorekeeper, Shared
 from streams.settings import Settings
+from streams.ticks import latest_ms
 from streams.together import Together
 from streams.topics import CLOCK, INPUTS, changelog
 from streams.transport.app import LaneApp
@@ -59,6 +61,7 @@ def create_app(
         changelog=changelog(settings),
         connection=kafka.connection(settings),
         records_max=settings.batch_events,
+        latest_ms=partial(latest_ms, wall_clock=settings.clock == "wall"),
     )
     shared = Shared(
         policy=policy,

@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Container, Mapping, Sequence
-from itertools import accumulate, chain
+from itertools import chain
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -15,6 +15,7 @@ from models.step import Step
 from sinks.record import Output, Record
 from streams.placement import partition_of
 from streams.topics import ENGAGEMENTS, PURCHASES
+from streams.transport.alignment import clock
 
 FORWARDED_HEADER_BYTES_MAX: Final = 64 * 1024
 """Of a misplaced record: what came compressed may else be beyond the limit of its own topic."""
@@ -61,15 +62,18 @@ class Intake(NamedTuple):
         return counts
 
 
-def in_order(records: Mapping[str, Sequence[Any]]) -> list[Any]:
-    """Purchases and engagements by Kafka timestamp, each topic in its own order."""
+def in_order(records: Mapping[str, Sequence[Any]], latest_ms: float = math.inf) -> list[Any]:
+    """Purchases and engagements by Kafka timestamp, each topic in its own order.
+
+    Args:
+        records: by topic; others are left out.
+        latest_ms: epoch ms beyond which a record's stamp says nothing.
+    """
     both = [records.get(topic) or [] for topic in (PURCHASES, ENGAGEMENTS)]
     if not all(both):
         return [*both[0], *both[1]]
     merged = [*both[0], *both[1]]
-    clocks = chain.from_iterable(
-        accumulate((record.timestamp for record in topic), max) for topic in both
-    )
+    clocks = chain.from_iterable(clock(topic, latest_ms) for topic in both)
     order = np.argsort(np.fromiter(clocks, np.int64, len(merged)), kind="stable")
     return [merged[index] for index in order.tolist()]
 
@@ -96,7 +100,7 @@ def take_in(
     intake = Intake([], [], [], {}, [])
     events, sources, flags = intake.events, intake.sources, intake.flags
     purchase, engagement = decoder.purchase, decoder.engagement
-    for record in in_order(records):
+    for record in in_order(records, latest_ms):
         decode = purchase if record.topic == PURCHASES else engagement
         try:
             if record.timestamp > latest_ms:

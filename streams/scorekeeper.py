@@ -1,7 +1,6 @@
 """What a worker keeps for one partition number: states, deadlines, time, and Redis in step."""
 
 import asyncio
-import math
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -20,7 +19,6 @@ from models.schedule import Schedule
 from models.silent_step import SilentWork
 from models.state import State, decode, decode_summary, encode
 from models.step import Step, Work
-from models.times import MS_PER_S
 from sinks.metrics import Metrics
 from sinks.record import Output
 from sinks.redis import MarkAhead, RedisScores
@@ -34,7 +32,7 @@ from streams.intake import Intake, take_in
 from streams.readiness import Readiness
 from streams.report import Report
 from streams.scoring import Scoring
-from streams.ticks import AHEAD_MS_MAX, PendingTicks
+from streams.ticks import PendingTicks, latest_ms
 from streams.together import Together
 from streams.topics import CLOCK, DEAD_LETTERS
 from streams.transport.app import LaneApp
@@ -195,9 +193,13 @@ class Scorekeeper:
         self._begun_s = time.perf_counter()
         shared = self._shared
         self._ticks.add(batch.records.get(CLOCK, []))
-        latest_ms = time.time() * MS_PER_S + AHEAD_MS_MAX if shared.wall_clock else math.inf
         intake = take_in(
-            shared.decoder, batch.records, self._number, shared.partitions, self._table, latest_ms
+            shared.decoder,
+            batch.records,
+            self._number,
+            shared.partitions,
+            self._table,
+            latest_ms(wall_clock=shared.wall_clock),
         )
         shared.limit.check(self._number, intake.flags)
         return intake

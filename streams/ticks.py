@@ -7,11 +7,14 @@ could be lost, and the next tick knows more.
 """
 
 import logging
+import math
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal
 
 import msgspec
 
+from models.times import MS_PER_S
 from streams.logs import place
 
 PENDING_MAX = 256
@@ -19,14 +22,19 @@ PENDING_MAX = 256
 time then advances in larger steps, and no less far."""
 
 AHEAD_MS_MAX: Final = 86_400_000
-"""Whoever is a day ahead of the clock has a wrong one: a publisher, or whoever makes ticks."""
 """How far a tick may be ahead of its own record's Kafka timestamp, where ticks tell the time of
 day. Clocks that jump jump by hours (DECISIONS.md, 18); what is further ahead would make everyone
-look silent, for good, as time never goes back."""
+look silent, for good, as time never goes back. For the same reason no record of an input may be
+stamped so far ahead of the worker's clock."""
 
 log = logging.getLogger(__name__)
 
 Refused = Literal["undecodable", "ahead"]
+
+
+def latest_ms(*, wall_clock: bool) -> float:
+    """Epoch ms beyond which a record's stamp is wrong; inf where time is wherever events are."""
+    return time.time() * MS_PER_S + AHEAD_MS_MAX if wall_clock else math.inf
 
 
 class Tick(msgspec.Struct, frozen=True):

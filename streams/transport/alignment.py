@@ -3,11 +3,13 @@
 Without it, the topic with fewer records would be read to its end first, and its events would move
 the partition's time to now while the other topic's are still to come: every customer would look
 silent. So, while a topic has more to come, records of others that are newer than its newest
-fetched one are held back. Where nothing lags, nothing is held.
+fetched one are held back. Where nothing lags, nothing is held. A record stamped with a time to come
+says nothing of the time: all that follow it in its log would wait for the other's end.
 """
 
+import math
 from bisect import bisect_right
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import accumulate
 from typing import Any, Final
 
@@ -17,6 +19,17 @@ PATIENCE_S: Final = 2.0
 """How long records wait for a topic that has more to come, but does not deliver it."""
 
 Records = dict[TopicPartition, list[Any]]
+
+
+def clock(records: Iterable[Any], latest_ms: float) -> list[int]:
+    """At each record of a log, the time that the log has come to, epoch ms: it never goes back.
+
+    Args:
+        records: in the order of the log.
+        latest_ms: epoch ms beyond which a record's stamp says nothing.
+    """
+    stamps = (record.timestamp for record in records)
+    return list(accumulate((ms if ms <= latest_ms else 0 for ms in stamps), max))
 
 
 class Alignment:
@@ -51,6 +64,7 @@ class Alignment:
         fetched: Mapping[TopicPartition, list[Any]],
         has_more: Callable[[TopicPartition], bool],
         now_s: float,
+        latest_ms: float = math.inf,
     ) -> Records:
         """What may be handed on now, of what is held and what has come.
 
@@ -58,21 +72,24 @@ class Alignment:
             fetched: new records; none of a partition of which some are held.
             has_more: whether records of a partition are still to be fetched.
             now_s: of a monotonic clock.
+            latest_ms: epoch ms beyond which a record's stamp says nothing.
         """
         pool = {**self._held, **{tp: records for tp, records in fetched.items() if records}}
         if not pool:
             return {}
-        frontier_ms = self._frontier_ms(pool, has_more)
-        if frontier_ms is None:
+        behind = [tp for tp in self._aligned if has_more(tp)]
+        if not behind:
             self.clear()
             return pool
+        clocks = {tp: clock(pool[tp], latest_ms) for tp in self._aligned if tp in pool}
+        # Time up to which every topic is known.
+        frontier_ms = min(clocks[tp][-1] if tp in clocks else -math.inf for tp in behind)
         taken, self._held = {}, {}
         for tp, records in pool.items():
             passed = len(records)
-            if tp in self._aligned:
+            if tp in clocks:
                 # Each topic keeps its own order, also where its timestamps do not.
-                clock = list(accumulate((record.timestamp for record in records), max))
-                passed = bisect_right(clock, frontier_ms)
+                passed = bisect_right(clocks[tp], frontier_ms)
             if passed:
                 taken[tp] = records[:passed]
             if passed < len(records):
@@ -85,14 +102,3 @@ class Alignment:
             self.clear()
             return pool
         return taken
-
-    def _frontier_ms(
-        self, pool: Records, has_more: Callable[[TopicPartition], bool]
-    ) -> float | None:
-        """Time up to which every topic is known; None where none has more to come."""
-        known = [
-            max(record.timestamp for record in pool[tp]) if tp in pool else float("-inf")
-            for tp in self._aligned
-            if has_more(tp)
-        ]
-        return min(known, default=None)

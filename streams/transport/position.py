@@ -60,7 +60,7 @@ class Position:
         """
         # Before anything is awaited: aiokafka moves on by itself where a log begins further on.
         self._reached = {tp: self._feed.reached(tp) for tp in self.inputs}
-        records = self._alignment.take(fetched, self._has_more, now_s)
+        records = self._alignment.take(fetched, self._has_more, now_s, self._settings.latest_ms())
         for tp, chunk in records.items():
             await self._check(tp, chunk[0].offset)
         return records

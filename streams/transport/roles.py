@@ -1,6 +1,7 @@
 """What a lane is given, and what it asks of those around it."""
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -25,6 +26,7 @@ class LaneSettings:
         changelog: topic of the table.
         connection: aiokafka's arguments to reach the broker.
         records_max: most records of one batch; on a slow machine they are fewer.
+        latest_ms: epoch ms beyond which a record's stamp says nothing, as of now.
     """
 
     group: str
@@ -34,6 +36,7 @@ class LaneSettings:
     connection: Mapping[str, Any]
     records_max: int
     expiring: tuple[str, ...] = ()
+    latest_ms: Callable[[], float] = lambda: math.inf
 
 
 class Keeper(Protocol):

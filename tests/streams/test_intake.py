@@ -49,6 +49,18 @@ def test_topics_are_merged_by_time_and_each_keeps_its_own_order() -> None:
     ]  # fmt: skip
 
 
+def test_a_stamp_of_the_future_moves_no_other_event() -> None:
+    """Behind all engagements, a customer who bought would have been silent for as long."""
+    later = [NOON_MS + ms for ms in (0, 10**12, 100)]
+    purchases = [record(PURCHASES, n, "a", ms) for n, ms in enumerate(later)]
+    engagements = [record(ENGAGEMENTS, 0, "a", NOON_MS + 200)]
+    records = {PURCHASES: purchases, ENGAGEMENTS: engagements}
+    intake = take_in(DECODER, records, 0, PARTITIONS, {b"a": b""}, latest_ms=NOON_MS + 10**6)
+    assert [event.id for event, _ in intake.events] == [
+        f"{PURCHASES}0", f"{PURCHASES}2", f"{ENGAGEMENTS}0",
+    ]  # fmt: skip
+
+
 def test_every_record_is_taken_once() -> None:
     (here,), (there,) = residents(0, 1), residents(2, 1)
     records = {

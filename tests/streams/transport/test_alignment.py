@@ -52,6 +52,18 @@ def test_order_within_a_topic_outranks_its_timestamps() -> None:
     assert alignment.holds(B) == 0
 
 
+def test_a_stamp_of_the_future_says_nothing() -> None:
+    """Neither may its topic wait for the other's end, nor the other run ahead of its topic."""
+    alignment = Alignment([A, B])
+    lags = lambda _tp: True  # noqa: E731
+    taken = alignment.take({A: records(1, 4), B: records(1, 999, 3, 5)}, lags, 0, latest_ms=99)
+    assert times(taken) == {"a": [1, 4], "b": [1, 999, 3]}
+    taken = alignment.take({A: records(999, first=2)}, lags, 0, latest_ms=99)
+    assert times(taken) == {"a": [999]}
+    taken = alignment.take({A: records(6, first=3)}, lags, 0, latest_ms=99)
+    assert times(taken) == {"b": [5]}
+
+
 def test_patience_ends() -> None:
     alignment = Alignment([A, B])
     assert not alignment.take({A: records(7)}, lambda tp: tp == B, 0)
