@@ -65,7 +65,7 @@ class Follower:
         self._log = logging.LoggerAdapter(log, {"partition": partition})
         self._writing: asyncio.Task[None] | None = None
         self._looked_s = 0.0
-        self._refused = False
+        self._refused = self._ended = False
 
     async def reflected(self) -> int | None:
         """Before the changelog is read: the offset that Redis has followed to; None: unknown."""
@@ -115,6 +115,8 @@ class Follower:
         """Now and then: a Redis that was emptied while nothing was written gets all again."""
         if time.monotonic() - self._looked_s >= LOOK_S:
             await self.settled()
+            if self._ended:  # meanwhile
+                return
             # As a write, so that it ends with the partition.
             self._writing = asyncio.create_task(self._look(mark))
             await self.settled()
@@ -129,6 +131,7 @@ class Follower:
 
     async def end(self) -> None:
         """Finish in a moment, or leave it to the next owner, who finds the mark behind."""
+        self._ended = True
         writing, self._writing = self._writing, None
         if writing is not None:
             try:

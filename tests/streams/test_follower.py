@@ -15,7 +15,7 @@ from sinks import redis_portions as portions_module
 from sinks.metrics import Metrics
 from sinks.redis import MarkAhead, RedisScores
 from sinks.redis_portions import Scored
-from sinks.sink import Committed, Unavailable, Unusable
+from sinks.sink import Answer, Committed, Unavailable, Unusable
 from streams import follower as module
 from streams.follower import Follower
 from streams.readiness import Readiness
@@ -283,6 +283,35 @@ async def test_who_looks_stops_when_the_partition_goes(
     assert looking.cancelled()
     # Nobody here needs Redis any more: the worker is as ready as it can be.
     assert "redis: Redis is away" not in owner.readiness.verdict()[1]
+
+
+async def test_who_waits_to_look_does_not_look_once_the_partition_has_gone(
+    sink: RedisScores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would hold its agent for as long as Redis is away, and the worker seem not to be ready."""
+    monkeypatch.setattr(module, "LOOK_S", 0.0)
+    monkeypatch.setattr(module, "END_S_MAX", 5.0)
+    owner, writes, looks = Owner(sink, Shop()), asyncio.Event(), []
+
+    async def slowly(_batch: Any) -> Answer:
+        await writes.wait()
+        return Answer.WRITTEN
+
+    async def reflects(*_: Any) -> bool:
+        looks.append("looked")
+        return True
+
+    monkeypatch.setattr(sink, "write", slowly)
+    monkeypatch.setattr(sink, "reflects", reflects)
+    await owner.buys("anna")
+    looking = asyncio.create_task(owner.follower.look(owner.shop.mark))
+    await asyncio.sleep(0)
+    ending = asyncio.create_task(owner.follower.end())
+    await asyncio.sleep(0)
+    writes.set()
+    await asyncio.wait({looking, ending})
+    assert owner.readable == 1
+    assert not looks
 
 
 async def test_two_who_write_all_of_the_same_come_to_an_end(
