@@ -161,9 +161,11 @@ async def _work(
     stopping.cancel()
     ticking.cancel()
     if app.failed.done():
-        with contextlib.suppress(TimeoutError):
+        try:
             async with asyncio.timeout(ABANDON_S_MAX):
                 await app.consumer.abandon()
+        except Exception as error:  # noqa: BLE001  what came first is what is told
+            log.debug("while the worker gave up: %r", error)
         raise _complaint(settings, app.failed.result())
     log.info("stopping: finishes the batches in flight")
     try:

@@ -7,13 +7,17 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from aiokafka.errors import MessageSizeTooLargeError
+from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError
 
 from streams import worker
 from streams.complaint import Complaint
 
 
-async def _end(monkeypatch: pytest.MonkeyPatch, release: Callable[[Any], Awaitable[None]]) -> None:
+async def _end(
+    monkeypatch: pytest.MonkeyPatch,
+    release: Callable[[Any], Awaitable[None]],
+    before: Callable[[Any], None] = lambda _app: None,
+) -> None:
     """Tell a worker to stop whose lanes let go as they do here."""
 
     async def ticks(*_: Any) -> None:
@@ -26,6 +30,7 @@ async def _end(monkeypatch: pytest.MonkeyPatch, release: Callable[[Any], Awaitab
     failed: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
     app: Any = SimpleNamespace(failed=failed, stop=stop_app)
     app.consumer = SimpleNamespace(release=lambda: release(app))
+    before(app)
     stop = asyncio.Event()
     stop.set()
     nothing: Any = None
@@ -53,6 +58,23 @@ async def test_what_fails_while_it_stops_is_told(
     with pytest.raises(Complaint, match="MessageSizeTooLargeError"):
         await _end(monkeypatch, release)
     assert not any(message.startswith("stopped") for message in caplog.messages)
+
+
+async def test_what_fails_while_it_gives_up_does_not_hide_why(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def release(_app: Any) -> None:
+        pass
+
+    async def abandon() -> None:
+        raise KafkaConnectionError("while the consumer stopped")
+
+    def fails(app: Any) -> None:
+        app.consumer.abandon = abandon
+        app.failed.set_result(MessageSizeTooLargeError("what ended it"))
+
+    with pytest.raises(Complaint, match="MessageSizeTooLargeError"):
+        await _end(monkeypatch, release, fails)
 
 
 async def test_what_does_not_end_in_time_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
