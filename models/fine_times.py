@@ -14,7 +14,7 @@ from models.refusals import named_fields
 
 _ROUNDED_UP: Final = re.compile(r"\.\d{3}999[5-9]", re.ASCII)
 _MAYBE_ROUNDED_UP: Final = re.compile(_ROUNDED_UP.pattern.encode())
-_MAYBE_ESCAPED: Final = re.compile(rb"\\u00[23]")  # the point (u002e), a digit (u0030 to u0039)
+_MAYBE_ESCAPED: Final = re.compile(rb"\\u00(?:2[eE]|3\d)")  # the point, a digit
 
 
 def maybe_rounded_up(value: bytes) -> bool:

@@ -360,6 +360,14 @@ def test_a_common_price_does_not_lead_off_the_way_of_good_events(
     assert purchase(amount_minor=price, occurred_at=wanted).amount_minor == price
 
 
+def test_an_apostrophe_that_is_escaped_does_not_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Gson and System.Text.Json write it, and `<`, `>`, `&`, `+` and `=`."""
+    monkeypatch.setattr("models.events.was_rounded_up", None)  # whoever calls it fails
+    escapes = r"Men\u0027s \u003c\u003e\u0026\u002b\u002B\u003d\u003D\u0022"
+    value = json.dumps(PURCHASE | {"category": "@"}).replace("@", escapes)
+    assert DECODER.purchase(value.encode(), None, AT_MS).at_ms == AT_MS
+
+
 @pytest.mark.parametrize(
     "time",
     [
