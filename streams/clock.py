@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 
+from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
@@ -65,12 +66,16 @@ async def _make_ticks(
     while True:
         try:
             arguments = {"enable_idempotence": False, "acks": 1, "linger_ms": 0}
-            async with kafka.producer(settings, **arguments) as producer:
+            async with (
+                kafka.producer(settings, **arguments) as producer,
+                # What waits behind somebody's open transaction is there, though nobody may read it.
+                kafka.consumer(settings, isolation_level="read_uncommitted") as asker,
+            ):
                 while True:
                     await asyncio.sleep(settings.tick_interval_seconds)
                     # First the time, then the ends: what came before this time is before them.
                     now_ms = wall_ms() if settings.clock == "wall" else _newest_event_ms(app)
-                    ends = await _ends(app)
+                    ends = await _ends(app, asker)
                     _report_lag(app, metrics, ends)
                     if watch is not None and watch.holds:
                         continue
@@ -96,12 +101,12 @@ def _end(app: LaneApp, task: asyncio.Task[None]) -> None:
         app.fail(error)
 
 
-async def _ends(app: LaneApp) -> dict[int, dict[str, int]]:
+async def _ends(app: LaneApp, asker: AIOKafkaConsumer) -> dict[int, dict[str, int]]:
     """Where the inputs of each lane that is ready end now: number, topic, offset."""
     numbers = [number for number, lane in app.lanes.items() if lane.ready]
     if not numbers:
         return {}
-    ends = await app.consumer.feed.ends(TopicPartition(t, n) for n in numbers for t in INPUTS)
+    ends = await asker.end_offsets([TopicPartition(t, n) for n in numbers for t in INPUTS])
     return {n: {topic: ends[TopicPartition(topic, n)] for topic in INPUTS} for n in numbers}
 
 

@@ -21,6 +21,7 @@ from tests.integration.job import PARTITIONS, Job, job
 from tests.integration.timed import Timed, publish_timed
 from tests.models.shop import DAY_MS, Partition
 from tests.recount import log
+from tests.recount.judge import PURCHASES
 from tests.recount.murmur import partition_of
 from tests.recount.outputs import CHURN_RISK, TIER_CHANGES
 
@@ -172,6 +173,37 @@ def test_partitions_without_traffic_are_caught_up(tmp_path: Path) -> None:
         ]
         assert late_ms[0] >= 0, "never before its time"
         assert late_ms[len(late_ms) // 2] < 1_000, late_ms
+        running.stop()
+
+
+def test_what_waits_behind_an_open_transaction_is_no_silence(tmp_path: Path) -> None:
+    """Another publisher's transaction stays open: nobody may read what came after its records."""
+    with job(tmp_path) as running:
+        running.worker.start()
+        running.wait_for("recovered")
+        bootstrap, due_ms = running.kafka.bootstrap, wall_ms() + 12_000
+        customers = [f"c-{n}" for n in range(50)]
+        publish_timed(
+            bootstrap,
+            [Timed(c, f"o-{c}", due_ms - MEDIUM_MS, wall_ms(), 5_000) for c in customers],
+        )
+        running.settle()
+        other = Producer(
+            {"bootstrap.servers": bootstrap, "transactional.id": "other", "log_level": 3}
+        )
+        other.init_transactions(10)
+        other.begin_transaction()
+        for number in range(PARTITIONS):
+            other.produce(PURCHASES, b"{", partition=number)
+        other.flush(10)
+        publish_timed(
+            bootstrap, [Timed(c, f"again-{c}", wall_ms(), wall_ms(), 5_000) for c in customers]
+        )
+        assert wall_ms() < due_ms
+        time.sleep((due_ms - wall_ms()) / 1_000 + 2)
+        other.commit_transaction(10)
+        running.settle()
+        assert silent(changes(running)) == [], "all had bought, and Kafka had it"
         running.stop()
 
 

@@ -50,10 +50,11 @@ async def test_the_last_tick_of_a_replay_is_told_until_it_is_taken(
     async def producer(*_: Any, **__: Any) -> AsyncIterator[Producer]:
         yield Producer()
 
-    async def ends(_app: Any) -> dict[int, dict[str, int]]:
+    async def ends(*_: Any) -> dict[int, dict[str, int]]:
         return {3: {}}
 
     monkeypatch.setattr(clock.kafka, "producer", producer)
+    monkeypatch.setattr(clock.kafka, "consumer", producer)  # asked by `ends` alone
     monkeypatch.setattr(clock, "RETRY_S", 0)
     monkeypatch.setattr(clock, "_ends", ends)
     monkeypatch.setattr(clock, "_newest_event_ms", lambda _app: 1_000)
