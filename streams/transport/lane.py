@@ -117,9 +117,7 @@ class Lane:
     async def _run(self) -> None:
         while not self._draining:
             try:
-                if not self.ready:
-                    await self._take_over()
-                await self._work()
+                await self._live()
             except asyncio.CancelledError as error:
                 if self._draining:
                     return
@@ -127,28 +125,35 @@ class Lane:
                     raise
                 # A lane that ends so would end unseen.
                 raise RuntimeError("something that the lane waited for was cancelled") from error
-            except Exception as error:
-                self.ready = False
-                if isinstance(error, DamagedChangelog):
-                    with contextlib.suppress(*PASSING):  # then it is told without the place
-                        await error.locate(self._settings.connection)
-                if not await self._may_pass(error):
-                    self._tell_where(error)
-                    raise
-                self._log.warning(
-                    "lane %d: %s: %s; takes over afresh in %.1f s",
-                    self.number,
-                    type(error).__name__,
-                    error,
-                    self._backoff_s,
-                )
-                await self._let_go()
+
+    async def _live(self) -> None:
+        """Work until told to pause; after what may pass, be ready to take over afresh."""
+        try:
+            if not self.ready:
+                await self._take_over()
+            await self._work()
+        except Exception as error:
+            self.ready = False
+            if isinstance(error, DamagedChangelog):
+                with contextlib.suppress(*PASSING):  # then it is told without the place
+                    await error.locate(self._settings.connection)
+            if not await self._may_pass(error):
+                self._tell_where(error)
+                raise
+            self._log.warning(
+                "lane %d: %s: %s; takes over afresh in %.1f s",
+                self.number,
+                type(error).__name__,
+                error,
+                self._backoff_s,
+            )
+            await self._let_go()
+            await asyncio.sleep(self._backoff_s)
+            self._backoff_s = min(2 * self._backoff_s, BACKOFF_S_MAX)
+            # Who lost the number without knowing it would fence its new owner. The rebalance
+            # that is to come closes this lane.
+            while not await self._feed.is_member():
                 await asyncio.sleep(self._backoff_s)
-                self._backoff_s = min(2 * self._backoff_s, BACKOFF_S_MAX)
-                # Who lost the number without knowing it would fence its new owner. The rebalance
-                # that is to come closes this lane.
-                while not await self._feed.is_member():
-                    await asyncio.sleep(self._backoff_s)
 
     def _tell_where(self, error: Exception) -> None:
         """So that a record that ends the worker each time can be found."""

@@ -208,6 +208,21 @@ async def test_a_cancelled_wait_does_not_end_a_lane_unseen(broker: Broker) -> No
     await lane.close()
 
 
+async def test_neither_does_one_that_comes_while_it_begins_afresh(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def cancelled() -> bool:
+        raise asyncio.CancelledError
+
+    broker.publish(IN)
+    broker.faults = [KafkaError("away")]
+    monkeypatch.setattr(broker, "is_member", cancelled)
+    _, (lane, _) = Agent(broker), new_lane(broker)
+    with pytest.raises(RuntimeError, match="was cancelled"):
+        await lane.start()
+    await lane.close()
+
+
 async def test_a_drain_ends_the_batch_in_flight(broker: Broker) -> None:
     broker.publish(IN, 3)
     broker.hold.clear()
