@@ -220,6 +220,11 @@ class LaneConsumer(InertConsumer):
                 log.warning("%s: %s; joins its group again", type(error).__name__, error)
                 # Else a heartbeat that has failed for good would not begin again.
                 coordinator.request_rejoin()
+            except asyncio.CancelledError as error:  # not this task's, which awaits nothing there
+                cancelled = RuntimeError("aiokafka's part in the group was cancelled")
+                cancelled.__cause__ = error
+                self.app.fail(cancelled)
+                return
 
     def _stop_watching(self) -> None:
         for task in self._watching:

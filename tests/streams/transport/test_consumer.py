@@ -138,7 +138,7 @@ async def test_lanes_are_closed_all_at_once() -> None:
 class FakeCoordinator:
     """aiokafka's, which waits until somebody has taken notice of an error."""
 
-    def __init__(self, *errors: KafkaError, dead: bool = False) -> None:
+    def __init__(self, *errors: BaseException, dead: bool = False) -> None:
         self.errors, self.rejoins = list(errors), 0
         self._coordination_task = SimpleNamespace(done=lambda: dead)
 
@@ -171,6 +171,20 @@ async def test_errors_of_the_group_are_heard_without_any_lane(
     assert consumer.app.failures == ([error] if fails else [])
     assert coordinator.rejoins == (0 if fails else 1)
     heeding.cancel()
+
+
+async def test_whose_part_in_the_group_was_cancelled_does_not_go_on_unseen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It would hear of no rebalance any more, and of no error either."""
+    monkeypatch.setattr(consumer_module, "HEED_S", 0.001)
+    consumer = new_consumer()
+    coordinator = FakeCoordinator(asyncio.CancelledError(), dead=True)  # a cancelled task's result
+    consumer._kafka._coordinator = coordinator
+    heeding = asyncio.create_task(consumer._heed())
+    await asyncio.wait({heeding}, timeout=1)
+    (failure,) = consumer.app.failures
+    assert isinstance(failure, RuntimeError)
 
 
 @pytest.mark.parametrize(
