@@ -14,7 +14,11 @@ from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.structs import TopicPartition
 from faust.types import TP, ConsumerMessage
 
-from streams.transport import closing, header_names  # noqa: F401  before the first connection
+from streams.transport import (  # before the first connection
+    closing,  # noqa: F401
+    header_names,  # noqa: F401
+    heartbeat,  # noqa: F401
+)
 from streams.transport.batch import Batch
 from streams.transport.brokers import until_brokers
 from streams.transport.feed import KafkaFeed

@@ -52,6 +52,7 @@ SIGNATURES = [
     (_MemoryRecordsPy, "_cache_next", ["self", "len_offset", "log_overhead"]),
     (_MemoryRecordsPy, "next_batch", ["self", "_min_slice", "_magic_offset"]),
     (_DefaultRecordBatchPy, "_maybe_uncompress", ["self"]),
+    (GroupCoordinator, "_stop_heartbeat_task", ["self"]),
     (AIOKafkaConnection, "send", ["self", "request", "expect_response"]),
     (AIOKafkaConnection, "_send_sasl_token", ["self", "payload", "expect_response"]),
 ]
@@ -106,6 +107,7 @@ def test_attribute_is_there(owner, name) -> None:
         (GroupCoordinator._do_heartbeat, "self.reset_generation()"),
         (GroupCoordinator.check_errors, "self._coordination_task.done()"),
         (GroupCoordinator.request_rejoin, "def request_rejoin(self)"),
+        (GroupCoordinator._start_heartbeat_task, "if self._heartbeat_task is None:"),
     ],
 )
 def test_instance_attribute_is_set(owner, text) -> None:
