@@ -32,7 +32,7 @@ from streams.intake import Intake, take_in
 from streams.readiness import Readiness
 from streams.report import Report
 from streams.scoring import Scoring
-from streams.ticks import PendingTicks, latest_ms
+from streams.ticks import AHEAD_MS_MAX, PendingTicks, latest_ms
 from streams.together import Together
 from streams.topics import CLOCK, DEAD_LETTERS
 from streams.transport.app import LaneApp
@@ -199,7 +199,8 @@ class Scorekeeper:
             self._number,
             shared.partitions,
             self._table,
-            latest_ms(wall_clock=shared.wall_clock),
+            # Where the clock has gone back by days, what the partition has reached tells the time.
+            max(latest_ms(wall_clock=shared.wall_clock), self.now_ms + AHEAD_MS_MAX),
         )
         shared.limit.check(self._number, intake.flags)
         return intake

@@ -237,6 +237,24 @@ async def test_a_deadline_that_nobody_looks_at_grows_old(partition: Partition) -
     await keeper.end()
 
 
+async def test_a_clock_that_goes_back_by_days_refuses_no_event(
+    partition: Partition, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of a machine that starts with no clock of its own: the partition knows better."""
+    partition.shared = dataclasses.replace(partition.shared, wall_clock=True)
+    first = await partition.keeper()
+    await partition.work(first, partition.batch(purchases=[purchase(0, ANN)]))
+    await first.end()
+    wrong_s = NOON_MS / 1000 - 30 * 86_400
+    monkeypatch.setattr("streams.ticks.time", SimpleNamespace(time=lambda: wrong_s))
+    second = await partition.keeper()
+    later = [purchase(1, ANN, days=1), purchase(2, BEA, days=3_000)]
+    await partition.work(second, partition.batch(purchases=later))
+    (letter,) = partition.outputs[DEAD_LETTERS]
+    assert dict(letter.headers)["clv-offset"] == b"2"
+    await second.end()
+
+
 async def test_a_tick_with_nothing_due_tells_the_next_deadline_exactly(
     partition: Partition,
 ) -> None:
