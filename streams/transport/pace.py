@@ -51,16 +51,19 @@ class Pace:
         self._held_s = max(self._held_s, seconds)
 
     def worked(self, events: int) -> None:
-        """A batch is done: the longest hold since the last one tells how large the next may be.
+        """A batch is done: the longest hold meanwhile tells how large the next may be.
 
-        A batch of less than half of what it might have had says nothing of larger ones.
+        A batch of less than half of what it might have had says nothing of larger ones, and leaves
+        the hold to the one that it may have been done beside.
         """
-        held_s, self._held_s = self._held_s, 0.0
+        held_s = self._held_s
         if held_s > HELD_S_MAX:
+            self._held_s = 0.0
             self.events = max(
                 min(LEAST, self.events_max),
                 int(self.events * max(HELD_S_MAX / held_s, 1 / _FALL_MAX)),
             )
         elif 2 * events >= self.events:
+            self._held_s = 0.0
             fits = HELD_S_MAX / max(held_s, HELD_S_MAX / _GROWTH_MAX)
             self.events = min(self.events_max, int(self.events * fits))

@@ -53,6 +53,16 @@ def test_small_batches_say_nothing_of_large_ones() -> None:
     assert pace.events == FIRST
 
 
+def test_a_small_batch_beside_a_large_one_does_not_hide_its_hold() -> None:
+    """As one of a tick alone, which is done while the large one is still being committed."""
+    pace = Pace(50_000)
+    for _ in range(20):
+        pace.held(pace.events * 400e-6)
+        pace.worked(1)
+        pace.worked(pace.events)
+        assert pace.events * 400e-6 <= HELD_S_MAX * 1.001
+
+
 def test_a_hold_counts_once() -> None:
     pace = Pace(50_000)
     pace.held(2 * HELD_S_MAX)
