@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.reasons import Refusal
-from models.times import rfc3339
+from models.times import MS_MAX, rfc3339
 from sinks.record import Record
 from streams.complaint import Complaint
 
@@ -44,7 +44,7 @@ def dead_letter(record: Any, why: Refusal) -> Record:
         ("ce_id", b"%s/%d/%d" % (record.topic.encode(), record.partition, record.offset)),
         ("ce_type", b"clv.dead-letter.v1"),
         ("ce_source", b"/clv"),
-        ("ce_time", rfc3339(np.array([record.timestamp]))[0].encode()),
+        ("ce_time", rfc3339(np.array([min(record.timestamp, MS_MAX)]))[0].encode()),
         ("ce_specversion", b"1.0"),
     ]
     # Stamped with the time of writing: a letter from a replay must not be deleted on arrival.

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from models.reasons import Reason, Refusal
+from models.times import MS_MAX
 from streams.dead_letters import (
     KEY_BYTES_MAX,
     VALUE_BYTES_MAX,
@@ -36,6 +37,16 @@ def test_letter_holds_the_original_bytes_and_whence_they_came() -> None:
     assert headers["ce_time"] == b"1970-01-01T00:00:01.000Z"
     assert headers["ce_id"] == b"clv.purchases/3/17"
     assert "clv-truncated" not in headers
+
+
+@pytest.mark.parametrize("timestamp_ms", [MS_MAX, MS_MAX + 1, 2**63 - 1])
+def test_the_time_of_a_letter_is_one_that_readers_can_read(timestamp_ms: int) -> None:
+    """RFC 3339 has no year 292278994, which a publisher may stamp a record with."""
+    stamped = record(b"{}")
+    stamped.timestamp = timestamp_ms
+    headers = dict(dead_letter(stamped, Refusal(Reason.BAD_TIME, "ahead")).headers)
+    assert headers["ce_time"] == b"9999-12-31T23:59:59.999Z"
+    assert headers["clv-timestamp"] == b"%d" % timestamp_ms
 
 
 def test_long_values_are_cut_and_say_so() -> None:
