@@ -16,6 +16,7 @@ from streams.scorekeeper import keepers
 from streams.settings import Settings
 from streams.topics import CLOCK, INPUTS
 from streams.transport.app import LaneApp
+from streams.trouble_log import TroubleLog
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +64,7 @@ async def _make_ticks(
     watch: PublisherWatch | None,
 ) -> None:
     told: dict[int, tuple[int, Released]] = {}
+    trouble = TroubleLog(log, "ticks are made again")
     while True:
         try:
             arguments = {"enable_idempotence": False, "acks": 1, "linger_ms": 0}
@@ -90,8 +92,10 @@ async def _make_ticks(
                     for number, acknowledged in taken.items():
                         await acknowledged
                         told[number] = news
+                    if taken:
+                        trouble.worked()
         except (KafkaError, kafka.KafkaAway) as error:
-            log.warning("no ticks: %s", error)
+            trouble.failed(f"no ticks: {error}")
             await asyncio.sleep(RETRY_S)
 
 

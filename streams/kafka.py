@@ -9,7 +9,13 @@ from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import IllegalOperation, KafkaConnectionError, KafkaError
+from aiokafka.errors import (
+    IllegalOperation,
+    KafkaConnectionError,
+    KafkaError,
+    KafkaTimeoutError,
+    RequestTimedOutError,
+)
 
 from streams.kafka_trouble import KafkaAway, KafkaRefused, trouble
 from streams.settings import PREFIX, Settings
@@ -145,6 +151,11 @@ async def reaching(settings: Settings) -> AsyncIterator[None]:
         yield
     except KafkaConnectionError as error:
         raise await trouble(settings, connection(settings)) from error
+    except (KafkaTimeoutError, RequestTimedOutError) as error:
+        raise KafkaAway(
+            f"Kafka at {settings.kafka_bootstrap} did not answer in time "
+            f"({str(error).rstrip('.')}): is it busy, or gone?"
+        ) from error
     except KafkaError as error:
         raise KafkaAway(f"Kafka at {settings.kafka_bootstrap} refused: {error}.") from error
     except IllegalOperation as error:  # what aiokafka says where a transaction ended between calls

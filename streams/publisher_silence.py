@@ -17,6 +17,7 @@ from aiokafka.structs import TopicPartition
 from streams import kafka
 from streams.settings import PREFIX, Settings
 from streams.topics import ENGAGEMENTS, INPUTS, PURCHASES
+from streams.trouble_log import TroubleLog
 
 log = logging.getLogger(__name__)
 
@@ -82,15 +83,17 @@ class PublisherWatch:
         if not self.holds:
             return
         wait_s = min(_CHECK_S, self._period_ms / 1000 / _CHECKS_A_PERIOD)
+        trouble = TroubleLog(log, "it can be told again whether publishers live")
         while True:
             try:
                 async with kafka.consumer(self._settings) as consumer:
                     while True:
                         now_ms = self._now_ms()
                         self.judge(await self._arrivals(consumer, now_ms), now_ms)
+                        trouble.worked()
                         await asyncio.sleep(wait_s)
             except (KafkaError, kafka.KafkaAway) as error:
-                log.warning("cannot tell whether publishers live: %s", error)
+                trouble.failed(f"cannot tell whether publishers live: {error}")
                 await asyncio.sleep(_RETRY_S)
 
     def judge(self, arrivals: Mapping[str, Sequence[int]], now_ms: int) -> None:

@@ -69,3 +69,49 @@ async def test_the_last_tick_of_a_replay_is_told_until_it_is_taken(
     await asyncio.sleep(0.1)
     ticking.cancel()
     assert sent == [3, 3, 3]
+
+
+async def test_an_outage_is_a_line_of_the_log_not_one_a_second(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A night without Kafka would push out of a rotated log what went before it."""
+    tries: list[int] = []
+
+    class Producer:
+        async def send(self, _topic: str, _value: bytes, *, partition: int) -> asyncio.Future[None]:
+            taken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            tries.append(partition)
+            if len(tries) in range(1, 6) or len(tries) in range(10, 15):
+                taken.set_exception(KafkaError("away"))
+            else:
+                taken.set_result(None)
+            return taken
+
+    @asynccontextmanager
+    async def producer(*_: Any, **__: Any) -> AsyncIterator[Producer]:
+        yield Producer()
+
+    async def ends(_app: Any) -> dict[int, dict[str, int]]:
+        return {3: {}}
+
+    monkeypatch.setattr(clock.kafka, "producer", producer)
+    monkeypatch.setattr(clock, "RETRY_S", 0)
+    monkeypatch.setattr(clock, "_ends", ends)
+    monkeypatch.setattr(clock, "_newest_event_ms", lambda _app: 1_000 + len(tries))
+    app: Any = SimpleNamespace(lanes={})
+    settings: Any = SimpleNamespace(tick_interval_seconds=0.001, clock="events")
+    metrics: Any = SimpleNamespace()
+    with caplog.at_level("INFO", logger="streams.clock"):
+        ticking = asyncio.create_task(
+            clock.make_ticks(app, settings, metrics, Releases(CDNOW, "USD"))
+        )
+        while len(tries) < 20:
+            await asyncio.sleep(0.001)
+        ticking.cancel()
+    again = "ticks are made again"
+    assert [record.getMessage() for record in caplog.records] == [
+        "no ticks: KafkaError: away",
+        again,
+        "no ticks: KafkaError: away",
+        again,
+    ]

@@ -1,6 +1,7 @@
 import ssl
 
 import pytest
+from aiokafka.errors import KafkaTimeoutError, RequestTimedOutError
 
 from streams import kafka
 from streams.settings import Settings
@@ -45,3 +46,10 @@ async def test_no_kafka_is_one_sentence(client, unused_tcp_port):
             pass
     where = f"127.0.0.1:{unused_tcp_port}"
     assert str(away.value).startswith(f"Kafka does not answer at {where}: start it, or set CLV_")
+
+
+@pytest.mark.parametrize("error", [KafkaTimeoutError("no end offsets"), RequestTimedOutError()])
+async def test_who_does_not_answer_in_time_has_refused_nothing(error):
+    with pytest.raises(kafka.KafkaAway, match=r"did not answer in time \(.*\): is it busy"):
+        async with kafka.reaching(Settings()):
+            raise error
