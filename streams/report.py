@@ -48,6 +48,14 @@ class Report:
         """The partition is another worker's, or nobody's."""
         self._metrics.revoked(self._partition)
 
+    def committed(self, seconds: float) -> None:
+        """Kafka has taken a transaction's outputs, in so long."""
+        self._metrics.sink("topics", seconds)
+
+    def uncommitted(self) -> None:
+        """A transaction failed, and its batch is done again."""
+        self._metrics.sink_error("topics", "unavailable")
+
     def batch(self, seconds: float, result: Step, intake: Intake | None) -> None:
         """A transaction was committed, `seconds` after its batch was begun."""
         metrics = self._metrics

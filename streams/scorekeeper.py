@@ -39,6 +39,7 @@ from streams.transport.app import LaneApp
 from streams.transport.batch import Batch
 from streams.transport.changelog import DamagedChangelog
 from streams.transport.lane import Lane
+from streams.transport.transaction import PASSING, is_passing
 
 DUE_MAX = 5_000
 """Customers whose deadlines are applied, or who change over, in one transaction."""
@@ -264,7 +265,14 @@ class Scorekeeper:
         offsets = {tp.topic: at for tp, at in (self._lane.applied | batch.offsets).items()}
         reached = self._scoring.reached(result.now_ms, offsets, result.states)
         outputs.append(Output(shared.changelog, number, progress.records(reached, result.states)))
-        last = await batch.commit(outputs, hold_offsets=True)  # in `reached`
+        begun_s = time.perf_counter()
+        try:
+            last = await batch.commit(outputs, hold_offsets=True)  # in `reached`
+        except PASSING as error:
+            if is_passing(error):
+                self._report.uncommitted()
+            raise
+        self._report.committed(time.perf_counter() - begun_s)
         if intake is not None:
             shared.limit.committed(number)
         self._prior, self._mark = self._mark, last[shared.changelog, number]

@@ -48,7 +48,7 @@ class Partition:
         self.changelog: list[Any] = []
         self.outputs: dict[str, list[Any]] = {}
         self.offset = -1
-        self.away = False
+        self.away: KafkaError | None = None
         self.applied: Mapping[str, int] = {}
         self.releases = Releases(Policy().params, "EUR")
         self.metrics = Metrics(
@@ -79,7 +79,7 @@ class Partition:
         assert hold_offsets, "the lane would tell the group each time"
         outputs = list(outputs)
         if self.away:
-            raise KafkaError("away")
+            raise self.away
         last = {}
         for output in outputs:
             if output.topic == CHANGELOG:
@@ -187,10 +187,25 @@ async def test_a_transaction_that_fails_leaves_everything_as_it_was(partition: P
     keeper = await partition.keeper()
     await partition.work(keeper, partition.batch(purchases=[purchase(0, ANN)]))
     table, now_ms = dict(keeper._table), keeper.now_ms
-    partition.away = True
+    partition.away = KafkaError("away")
     with pytest.raises(KafkaError):
         await partition.work(keeper, partition.batch(purchases=[purchase(1, ANN, days=1)]))
     assert (keeper._table, keeper.now_ms) == (table, now_ms)
+
+
+@pytest.mark.parametrize(("error", "counted"), [(KafkaError("away"), 1), (ProducerFenced(), 0)])
+async def test_what_kafka_takes_and_what_it_does_not_is_measured(
+    partition: Partition, error: KafkaError, counted: int
+) -> None:
+    """Who was fenced ends: that is no fault of the topics."""
+    keeper = await partition.keeper()
+    await partition.work(keeper, partition.batch(purchases=[purchase(0, ANN)]))
+    partition.away = error
+    with pytest.raises(KafkaError):
+        await partition.work(keeper, partition.batch(purchases=[purchase(1, ANN, days=1)]))
+    value = partition.metrics.registry.get_sample_value
+    failed = value("clv_sink_errors_total", {"sink": "topics", "error": "unavailable"})
+    assert (value("clv_sink_seconds_count", {"sink": "topics"}), failed) == (1, counted)
 
 
 async def test_a_successor_goes_on_as_if_nothing_had_happened(
@@ -407,11 +422,11 @@ async def test_a_prediction_is_judged_once_whoever_owns_the_partition(
     await partition.work(keeper, partition.batch(purchases=[purchase(0, ANN)]))
     await partition.work(keeper, partition.batch(clock=[tick(began_ms, 1)]))
     await keeper.end()
-    partition.away = True
+    partition.away = KafkaError("away")
     with pytest.raises(KafkaError):
         await partition.work(await partition.keeper(), partition.batch(clock=[ended]))
     assert judged(partition) == 0
-    partition.away = False
+    partition.away = None
     for _ in range(2):
         keeper = await partition.keeper()
         await partition.work(keeper, partition.batch(clock=[ended]))
