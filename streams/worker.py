@@ -113,9 +113,11 @@ class Waiting:
     async def __call__(self, dependency: str, attempt: Callable[[], Awaitable[object]]) -> bool:
         """Try until it succeeds; False where the worker was told to stop meanwhile."""
         wait_s = 0.5
+        self._readiness.away(dependency, "has not answered yet")
         while not self._stop.is_set():
             try:
-                await attempt()
+                if not await self._unless_stopped(attempt()):
+                    return False
             except Unusable as error:
                 raise WorkerFailed(str(error)) from error
             except kafka.KafkaRefused:
@@ -130,6 +132,18 @@ class Waiting:
                 await asyncio.wait_for(self._stop.wait(), wait_s)
             wait_s = min(2 * wait_s, RETRY_S_MAX)
         return False
+
+    async def _unless_stopped(self, attempt: Awaitable[object]) -> bool:
+        """Whether it was done: a silent server may take longer than we are given to stop."""
+        trying = asyncio.ensure_future(attempt)
+        stopping: asyncio.Task[Any] = asyncio.create_task(self._stop.wait())
+        await asyncio.wait({trying, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not trying.done():
+            trying.cancel()
+            return False
+        trying.result()
+        return True
 
 
 async def _before(

@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError
 
 from streams import worker
 from streams.complaint import Complaint
+from streams.readiness import Readiness
 
 
 async def _end(
@@ -85,3 +86,20 @@ async def test_what_does_not_end_in_time_is_told(monkeypatch: pytest.MonkeyPatch
 
     with pytest.raises(Complaint, match="did not stop within"):
         await _end(monkeypatch, release)
+
+
+async def test_who_waits_for_a_silent_server_stops_at_once() -> None:
+    """An attempt may take longer than the time that a worker is given to end in order."""
+    readiness, stop = Readiness(), asyncio.Event()
+    asked = asyncio.Event()
+
+    async def silence() -> None:
+        asked.set()
+        await asyncio.sleep(3600)
+
+    waiting = asyncio.create_task(worker.Waiting(readiness, stop)("kafka", silence))
+    await asked.wait()
+    assert readiness.verdict()[1][0] == "kafka: has not answered yet"
+    stop.set()
+    async with asyncio.timeout(5):
+        assert await waiting is False
