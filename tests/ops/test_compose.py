@@ -38,7 +38,11 @@ each_service = pytest.mark.parametrize("name", SERVICES)
 def environment(name):
     """A service's environment with every variable at its default."""
     found = SERVICES[name].get("environment", {})
-    return {key: re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", value) for key, value in found.items()}
+    return {key: without_variables(value) for key, value in found.items()}
+
+
+def without_variables(value):
+    return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", value)
 
 
 def text(value):
@@ -89,7 +93,7 @@ def test_images_are_pinned(name):
     if name in OURS:
         assert SERVICES[name]["build"] == "."
         return
-    image = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", SERVICES[name]["image"])
+    image = without_variables(SERVICES[name]["image"])
     assert re.fullmatch(r"[a-z0-9/_-]+:v?\d+\.\d+\.\d+(-alpine)?", image)
 
 
@@ -239,6 +243,38 @@ def test_addresses_within_the_stack_are_those_of_its_services():
     assert "@redis:6379/" in environment("worker-1")["CLV_REDIS_URL"]
     assert "--kafka.server=kafka:9092" in SERVICES["kafka-exporter"]["command"]
     assert environment("redis-exporter")["REDIS_ADDR"] == "redis://redis:6379"
+
+
+def megabytes(text):
+    number, unit = re.fullmatch(r"(\d+)([mg])b?", without_variables(text)).groups()
+    return int(number) * {"m": 1, "g": 1024}[unit]
+
+
+def test_redis_has_room_to_write_its_file_anew():
+    """Its `maxmemory` is of data alone: the process that writes them anew shares no page that
+    changes meanwhile, and all change where a partition is written again."""
+    command = text(SERVICES["redis"]["command"])
+    maxmemory = re.search(r"--maxmemory (\S+)", command)[1]
+    limit = SERVICES["redis"]["deploy"]["resources"]["limits"]["memory"]
+    assert megabytes(limit) >= 2 * megabytes(maxmemory)
+    assert "--appendonly yes --save ''" in command  # one file is enough
+    page = (GRAFANA / "README.md").read_text()
+    for name in ("WORKER_MEMORY", "REDIS_MAXMEMORY", "REDIS_MEMORY"):
+        default = re.search(rf"\$\{{{name}:-(\w+)}}", (ROOT / "docker-compose.yml").read_text())[1]
+        assert f"| `{name}` | `{default}` |" in page
+
+
+@pytest.mark.parametrize("name", sorted(OURS))
+def test_sigterm_ends_whatever_the_image_runs(name):
+    """The kernel gives process 1 no default action: `clv simulate` would have to be killed."""
+    assert SERVICES[name]["init"] is True
+
+
+def test_the_exporter_tells_of_the_group_that_the_workers_have():
+    wanted = SERVICES["worker-1"]["environment"]["CLV_GROUP"]
+    assert wanted == "${CLV_GROUP:-}"
+    default = Settings.model_fields["group"].default
+    assert f"--group.filter=^${{CLV_GROUP:-{default}}}" in SERVICES["kafka-exporter"]["command"]
 
 
 def test_prometheus_scrapes_every_worker_and_exporter_where_it_listens():
