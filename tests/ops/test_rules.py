@@ -5,7 +5,15 @@ import subprocess
 
 import pytest
 import yaml
+from redis.exceptions import (
+    BusyLoadingError,
+    MasterDownError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    ResponseError,
+)
 
+from sinks.redis_errors import explain
 from tests.ops.known import (
     GRAFANA,
     RULE_TESTS,
@@ -134,3 +142,27 @@ def test_alertmanager_routes_every_severity_and_the_watchdog():
             pattern = matcher.split('"')[1]
             for part in pattern.split("|"):
                 assert any(re.fullmatch(part, name) for name in names), part
+
+
+def test_the_runbook_knows_the_errors_of_sinks_by_their_names():
+    entry = (GRAFANA / "RUNBOOK.md").read_text().split("### ClvSinkFailing")[1].split("\n### ")[0]
+    rows = re.findall(r"^\| (`.*?) \|", entry, re.MULTILINE)[1:]
+    named = {code for row in rows for code in re.findall(r"`(\w+)`", row)} - {"topics"}
+    answers = [ReadOnlyError(), OutOfMemoryError(), BusyLoadingError(), MasterDownError("")]
+    answers += [TimeoutError(), ConnectionError(), ResponseError("MISCONF Errors writing")]
+    assert named == {explain(answer, "here").code for answer in answers} | {"unavailable"}
+
+
+def test_deleting_all_keys_heeds_ids_with_quotes():
+    runbook = (GRAFANA / "RUNBOOK.md").read_text()
+    (command,) = re.findall(r"`redis-cli (--scan[^`]*)`", runbook)
+    _, ends, deletes = (part.strip() for part in command.split("|"))
+    deletes = deletes.replace("redis-cli unlink", "printf '<%s>'")
+    done = subprocess.run(
+        ["sh", "-c", f"{ends} | {deletes}"],
+        input="clv:score:o'brien x\nclv:mark:0\n",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "<clv:score:o'brien x><clv:mark:0>"
