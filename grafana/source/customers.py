@@ -1,6 +1,6 @@
 """How are our customers doing? For whoever asks on Monday."""
 
-from grafana.source.panel import COUNTED, POPULATION, Dashboard, Panel, Query
+from grafana.source.panel import COUNTED, NO_CUSTOMER, POPULATION, Dashboard, Panel, Query
 
 MONEY = "Major units of CLV_CURRENCY (choose above how many minor units make one)."
 
@@ -75,6 +75,7 @@ _TIERS = (
                 "{{tier}}",
             )
         ],
+        nothing=NO_CUSTOMER,
     ),
     Panel(
         "How much value moved between the tiers?",
@@ -90,6 +91,7 @@ _TIERS = (
             )
         ],
         "bargauge",
+        nothing="Nothing was measured at the start of the range: choose a shorter one.",
     ),
     Panel(
         "What moves customers between tiers?",
@@ -111,6 +113,7 @@ _TIERS = (
             )
         ],
         "bargauge",
+        nothing="Nobody moved within the range.",
     ),
     Panel(
         "How many new customers came?",
@@ -164,6 +167,7 @@ _CHURN = (
                 "to {{to}} by {{cause}}",
             )
         ],
+        nothing="Nobody's level has changed.",
     ),
 )
 

@@ -4,7 +4,16 @@ Calibration and Brier score are taken over the dashboard's range: verdicts come 
 customer's once in 30 days, so a week holds a quarter of the customers.
 """
 
-from grafana.source.panel import COUNTED, EACH_WORKER, POPULATION, Dashboard, Panel, Query
+from grafana.source.panel import (
+    COUNTED,
+    EACH_WORKER,
+    NO_CUSTOMER,
+    NO_PARTITION,
+    POPULATION,
+    Dashboard,
+    Panel,
+    Query,
+)
 
 _IN_USE = (
     Panel(
@@ -16,6 +25,7 @@ _IN_USE = (
         [Query("count by (model, version) (clv_model_info)", "{{model}} {{version}}")],
         "table",
         height=6,
+        nothing=NO_PARTITION,
     ),
     Panel(
         "When did the parameters change?",
@@ -25,6 +35,7 @@ _IN_USE = (
         [Query("count by (version) (clv_model_info)", "{{version}}")],
         height=6,
         stacked=True,
+        nothing=NO_PARTITION,
     ),
     Panel(
         "What did new parameters change?",
@@ -66,6 +77,7 @@ _DISTRIBUTION = (
             )
         ],
         stacked=True,
+        nothing=NO_CUSTOMER,
     ),
     Panel(
         "How are they spread over the churn levels?",
@@ -79,6 +91,7 @@ _DISTRIBUTION = (
             )
         ],
         stacked=True,
+        nothing=NO_CUSTOMER,
     ),
     Panel(
         "What does the model expect of a customer?",
@@ -87,6 +100,7 @@ _DISTRIBUTION = (
         POPULATION,
         "short",
         [Query("clv:predicted_minor_per_customer:ratio / $minor", "predicted value")],
+        nothing=NO_CUSTOMER,
     ),
     Panel(
         "How much of the predicted value is at risk?",
@@ -100,8 +114,12 @@ _DISTRIBUTION = (
                 "at risk",
             )
         ],
+        nothing="No customer is expected to buy.",
     ),
 )
+
+
+NOT_JUDGED = "No prediction was judged: each is 30 days after it was made."
 
 
 def _share(part: str, window: str, by: str = "") -> str:
@@ -130,6 +148,7 @@ _PREDICTIONS = (
         ],
         "bargauge",
         height=12,
+        nothing=NOT_JUDGED,
     ),
     Panel(
         "How many predictions is that?",
@@ -155,6 +174,7 @@ _PREDICTIONS = (
                 "same chance for all",
             ),
         ],
+        nothing=NOT_JUDGED,
     ),
     Panel(
         "Do more customers buy than was said, or fewer?",
@@ -177,6 +197,7 @@ _PREDICTIONS = (
         [Query("clv:prediction_miss:ratio_increase1w", "off by")],
         width=24,
         limit=0.15,
+        nothing=NOT_JUDGED,
     ),
 )
 
@@ -199,6 +220,7 @@ _VERDICT = (
             )
         ],
         "bargauge",
+        nothing="Nobody came there by silence within the range.",
     ),
     Panel(
         "How often does a late event prove silence wrong?",

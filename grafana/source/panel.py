@@ -32,6 +32,10 @@ OWNED = (
 EACH_WORKER = "When a worker takes over: one line is one worker, and ends with it."
 OUTSIDE = "When a worker takes over: nothing happens, this is not measured by the workers."
 
+# Why a panel may be empty although all is well.
+NO_PARTITION = "No worker has a partition."
+NO_CUSTOMER = "No customer yet."
+
 
 @dataclass(frozen=True)
 class Query:
@@ -56,6 +60,7 @@ class Panel:
         height: in grid rows.
         stacked: areas on top of each other, for parts of a whole.
         limit: a promise, drawn as a red line at this value.
+        nothing: what is shown where there is no data although all is well; else "No data".
     """
 
     title: str
@@ -68,6 +73,7 @@ class Panel:
     height: int = 8
     stacked: bool = False
     limit: float | None = None
+    nothing: str = ""
 
 
 @dataclass(frozen=True)
@@ -159,6 +165,8 @@ def _panel_json(panel: Panel, number: int, place: Json) -> Json:
 
 def _field(panel: Panel) -> Json:
     field: Json = {"unit": panel.unit}
+    if panel.nothing:
+        field["noValue"] = panel.nothing
     if panel.kind == "timeseries":
         field["custom"] = {
             "lineWidth": 1,

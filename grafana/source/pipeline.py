@@ -4,6 +4,8 @@ from grafana.source.panel import (
     COUNTED,
     EACH_WORKER,
     MEASURED,
+    NO_CUSTOMER,
+    NO_PARTITION,
     OWNED,
     POPULATION,
     Dashboard,
@@ -43,6 +45,7 @@ _PROMISES = (
         limit=0.01,
         width=24,
         height=6,
+        nothing="No score and no crossing within the last hour.",
     ),
 )
 
@@ -72,6 +75,7 @@ _INPUT = (
         OWNED,
         "short",
         [Query("sum by (topic) (clv_consumer_lag)", "{{topic}}")],
+        nothing=NO_PARTITION,
     ),
     Panel(
         "Which partition is behind?",
@@ -83,6 +87,7 @@ _INPUT = (
                 "topk(10, max by (topic, partition) (clv_consumer_lag))", "{{topic}} {{partition}}"
             )
         ],
+        nothing=NO_PARTITION,
     ),
     Panel(
         "How old is the oldest waiting event?",
@@ -90,6 +95,7 @@ _INPUT = (
         OWNED,
         "s",
         [Query("max by (topic) (clv_consumer_lag_seconds)", "{{topic}}")],
+        nothing=NO_PARTITION,
     ),
     Panel(
         "When did each topic's last event come?",
@@ -98,6 +104,7 @@ _INPUT = (
         "until then the other workers' value stands.",
         "s",
         [Query("time() - max by (topic) (clv_last_event_timestamp_seconds)", "{{topic}}")],
+        nothing="No event has come since the workers were started.",
     ),
     Panel(
         "Which input is rubbish, and why?",
@@ -110,6 +117,7 @@ _INPUT = (
                 "{{topic}} {{reason}}",
             )
         ],
+        nothing="No dead letter since the workers were started.",
     ),
     Panel(
         "How near is the dead-letter limit?",
@@ -125,6 +133,7 @@ _INPUT = (
             )
         ],
         limit=0.5,
+        nothing="No event within the last 5 minutes.",
     ),
 )
 
@@ -172,6 +181,7 @@ _TIME = (
         EACH_WORKER,
         "s",
         [Query("max by (instance) (clv_tick_age_seconds)", "{{instance}}")],
+        nothing="No worker has a partition, or CLV_CLOCK=events.",
     ),
     Panel(
         "How overdue is the most overdue score?",
@@ -231,6 +241,7 @@ _WORKERS = (
             )
         ],
         width=8,
+        nothing=NO_PARTITION,
     ),
     Panel(
         "How often do partitions change hands?",
@@ -255,6 +266,7 @@ _WORKERS = (
         "s",
         [Query("max by (instance) (clv_recovery_seconds)", "{{instance}}")],
         width=8,
+        nothing="No worker has had anything to read back.",
     ),
     Panel(
         "How fast is recovery?",
@@ -297,6 +309,7 @@ _WORKERS = (
         "bytes",
         [Query("sum(clv_state_bytes) / (sum(clv_customers) > 0)", "bytes a customer")],
         width=8,
+        nothing=NO_CUSTOMER,
     ),
     Panel(
         "Which versions run?",
