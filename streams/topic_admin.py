@@ -13,7 +13,7 @@ from aiokafka.errors import TopicAlreadyExistsError, for_code
 from streams import kafka
 from streams.complaint import Complaint
 from streams.settings import PREFIX, Settings
-from streams.topics import Topic, every_topic
+from streams.topics import MODEL_PARAMS, Topic, every_topic
 
 _APPLY: Final = "run `clv topics apply`"
 
@@ -154,13 +154,17 @@ async def _refuse_embedded(settings: Settings, client: AIOKafkaAdminClient) -> N
 
 
 def _wrong_counts(topics: Iterable[Topic], partitions: Mapping[str, int]) -> list[Difference]:
-    lost = "delete them, with their records, and run `clv topics apply`"
+    topics = [topic for topic in topics if topic.name in partitions]
+    parted = "see 'Add partitions' in grafana/RUNBOOK.md"
+    counts = {partitions[topic.name] for topic in topics if topic.name != MODEL_PARAMS}
+    if len(counts) == 1:  # else no number is right for all
+        parted = f"set {PREFIX}PARTITIONS={next(iter(counts))}; for more later {parted}"
     wrong = []
     for topic in topics:
-        count = partitions.get(topic.name, topic.partitions)
-        if count != topic.partitions:
-            remedy = lost if topic.partitions == 1 else f"set {PREFIX}PARTITIONS={count}, or {lost}"
+        if (count := partitions[topic.name]) != topic.partitions:
             problem = f"have {count} partitions and must have {topic.partitions}"
+            lost = "delete them, with their records, and run `clv topics apply`"
+            remedy = lost if topic.name == MODEL_PARAMS else parted
             wrong.append(Difference(topic.name, problem, remedy))
     return wrong
 

@@ -23,6 +23,22 @@ def test_one_sentence_names_all_topics_with_the_same_problem():
     ]
 
 
+@pytest.mark.parametrize("partitions", [1, 4])
+@pytest.mark.parametrize(
+    ("existing", "remedy"),
+    [
+        ({"clv.purchases": 8, "clv.scores": 8}, "set CLV_PARTITIONS=8; for more later see 'Add"),
+        ({"clv.purchases": 8, "clv.scores": 4}, "see 'Add partitions' in grafana/RUNBOOK.md"),
+    ],
+    ids=["all have that many", "somebody added partitions to one"],
+)
+def test_nobody_is_sent_in_circles_or_told_to_delete_what_they_have(existing, remedy, partitions):
+    wrong = topic_admin._wrong_counts(topics.every_topic(Settings(partitions=partitions)), existing)
+    assert "clv.purchases" in {each.topic for each in wrong}
+    assert all(each.remedy.startswith(remedy) for each in wrong)
+    assert not any("delete" in each.remedy for each in wrong)
+
+
 async def test_of_the_demos_broker_one_sentence_is_said():
     with EmbeddedBroker() as broker:
         settings = Settings(kafka_bootstrap=broker.bootstrap)
