@@ -69,7 +69,8 @@ async def differences(settings: Settings, client: AIOKafkaAdminClient) -> list[D
         WrongTopics: the broker is the demo's.
     """
     await _refuse_embedded(settings, client)
-    partitions = await _partitions(client)
+    described = await client.describe_topics()
+    partitions = _counts(described)
     wanted = every_topic(settings)
     found = [
         Difference(topic.name, "are missing", _APPLY)
@@ -77,6 +78,7 @@ async def differences(settings: Settings, client: AIOKafkaAdminClient) -> list[D
         if topic.name not in partitions
     ]
     found += _wrong_counts(wanted, partitions)
+    found += _too_few_replicas(wanted, described, settings.replication_factor)
     found += await _wrong_settings(client, [t for t in wanted if t.name in partitions])
     return found
 
@@ -115,23 +117,26 @@ async def existing_partitions(settings: Settings, names: Iterable[str]) -> dict[
 async def apply(settings: Settings) -> tuple[list[str], list[str]]:
     """Create the topics that are missing, and repair the settings of the others.
 
-    A wrong number of partitions is not repaired: it would part customers from their states.
+    A wrong number of partitions is not repaired: it would part customers from their states. Nor
+    are replicas made: on which brokers is a decision, and copying takes its time.
 
     Returns:
         Names of the topics that were created, and of those whose settings were repaired.
 
     Raises:
-        WrongTopics: one has a wrong number of partitions, or Kafka refused one, or the broker is
-            the demo's.
+        WrongTopics: one has a wrong number of partitions or too few replicas, or Kafka refused
+            one, or the broker is the demo's.
         KafkaAway: Kafka cannot be reached.
     """
     async with kafka.admin(settings) as client:
         await _refuse_embedded(settings, client)
-        partitions = await _partitions(client)
+        described = await client.describe_topics()
+        partitions = _counts(described)
         topics = every_topic(settings)
-        wrong_counts = _wrong_counts(topics, partitions)
-        if wrong_counts:
-            raise WrongTopics(sentences(wrong_counts))
+        beyond_repair = _wrong_counts(topics, partitions)
+        beyond_repair += _too_few_replicas(topics, described, settings.replication_factor)
+        if beyond_repair:
+            raise WrongTopics(sentences(beyond_repair))
         missing = [topic for topic in topics if topic.name not in partitions]
         await _create(settings, client, missing)
         existing = [topic for topic in topics if topic.name in partitions]
@@ -169,9 +174,35 @@ def _wrong_counts(topics: Iterable[Topic], partitions: Mapping[str, int]) -> lis
     return wrong
 
 
+def _too_few_replicas(
+    topics: Iterable[Topic], described: Iterable[Mapping[str, Any]], wanted: int
+) -> list[Difference]:
+    """Those made before there were so many brokers: one that fails would take them along."""
+    replicas = {
+        topic["topic"]: min(len(partition["replicas"]) for partition in topic["partitions"])
+        for topic in described
+    }
+    wrong = []
+    for topic in topics:
+        has = replicas.get(topic.name, wanted)
+        if has < wanted:
+            remedy = (
+                "give them more with `kafka-reassign-partitions.sh`, or set "
+                f"{PREFIX}REPLICATION_FACTOR={has}"
+            )
+            copies = "replica" if has == 1 else "replicas"
+            problem = f"have {has} {copies} and must have {wanted}"
+            wrong.append(Difference(topic.name, problem, remedy))
+    return wrong
+
+
 async def _partitions(client: AIOKafkaAdminClient) -> dict[str, int]:
     # Of all topics: asking for one by name makes brokers create it where they may.
-    return {topic["topic"]: len(topic["partitions"]) for topic in await client.describe_topics()}
+    return _counts(await client.describe_topics())
+
+
+def _counts(described: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    return {topic["topic"]: len(topic["partitions"]) for topic in described}
 
 
 async def _configs(client: AIOKafkaAdminClient, names: list[str]) -> dict[str, dict[str, Any]]:

@@ -76,6 +76,17 @@ class TestOnKafka:
             assert "set CLV_PARTITIONS=4" in str(wrong.value)
             assert str(wrong.value).count("\n") == 0
 
+    async def test_too_few_replicas_are_said_and_nothing_is_changed(self, named_settings):
+        """Topics of a first try on one broker are no safer for a setting of 3."""
+        await topic_admin.apply(named_settings)
+        other = named_settings.model_copy(update={"replication_factor": 3})
+        for attempt in (topic_admin.verify, topic_admin.apply):
+            with pytest.raises(topic_admin.WrongTopics) as wrong:
+                await attempt(other)
+            assert "have 1 replica and must have 3 (clv.purchases, " in str(wrong.value)
+            assert "or set CLV_REPLICATION_FACTOR=1" in str(wrong.value)
+        await topic_admin.verify(named_settings)
+
     async def test_a_wrong_setting_is_repaired_and_others_stay(self, named_settings):
         group = named_settings.model_copy(update={"group": "repair"})
         name = topics.changelog(group)
@@ -99,10 +110,12 @@ class TestOnKafka:
 
     async def test_a_refused_topic_is_said(self, named_settings):
         greedy = named_settings.model_copy(update={"group": "greedy", "replication_factor": 2})
+        last = topics.every_topic(greedy)[-1]
         with pytest.raises(
             topic_admin.WrongTopics, match="refused to create greedy-state-changelog"
         ):
-            await topic_admin.apply(greedy)
+            async with kafka.admin(greedy) as admin:
+                await topic_admin._create(greedy, admin, [last])
 
     async def test_asking_for_a_topic_does_not_create_it(self, named_settings):
         with pytest.raises(topic_admin.WrongTopics, match=r"are missing \(nowhere\)"):
