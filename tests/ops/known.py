@@ -18,7 +18,7 @@ PROCESS = {
     "process_resident_memory_bytes",
     "up",
 }
-# From the exporters' own documentation: kafka_exporter, redis_exporter, node_exporter.
+# From their own documentation: kafka_exporter, redis_exporter, node_exporter, Alertmanager.
 EXPORTERS = {
     "kafka_brokers",
     "kafka_topic_partitions",
@@ -31,6 +31,7 @@ EXPORTERS = {
     "redis_evicted_keys_total",
     "redis_commands_processed_total",
     "redis_connected_clients",
+    "alertmanager_notifications_failed_total",
     "node_filesystem_avail_bytes",
     "node_filesystem_size_bytes",
 }
@@ -43,7 +44,9 @@ WORKER = (
     | {f"{name}_{part}" for name in HISTOGRAMS for part in ("bucket", "count", "sum")}
 )
 
-NAME = re.compile(r"\b(?:(?:clv|kafka|redis|node|process)_[a-z0-9_]+|clv:[a-z0-9_:]+|up(?=[{ ]))")
+NAME = re.compile(
+    r"\b(?:(?:clv|kafka|redis|node|process|alertmanager)_[a-z0-9_]+|clv:[a-z0-9_:]+|up(?=[{ ]))"
+)
 
 
 def rules():

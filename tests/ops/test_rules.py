@@ -166,3 +166,17 @@ def test_deleting_all_keys_heeds_ids_with_quotes():
         check=True,
     )
     assert done.stdout == "<clv:score:o'brien x><clv:mark:0>"
+
+
+def test_a_way_out_that_is_broken_is_told_by_every_way():
+    routes = yaml.safe_load((GRAFANA / "alertmanager" / "alertmanager.yml").read_text())["route"]
+    (alert,) = [each for each in alerts() if each["alert"] == "ClvAlertsUndelivered"]
+    labels = {"alertname": alert["alert"], "severity": alert["labels"]["severity"]}
+    told = []
+    for route in routes["routes"]:
+        pairs = [re.fullmatch(r'(\w+) = "(\w+)"', matcher) for matcher in route["matchers"]]
+        if all(labels[pair[1]] == pair[2] for pair in pairs):
+            told.append(route["receiver"])
+            if not route.get("continue"):
+                break
+    assert told == ["on-call", "working-hours"]
