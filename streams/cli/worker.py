@@ -39,7 +39,10 @@ async def _run(settings: Settings) -> None:
         await run(settings)
     except Complaint as complaint:
         for sentence in str(complaint).splitlines():
-            sys.stderr.write(f"clv: {sentence}\n")
+            if settings.log_format == "json":  # whoever reads JSON would drop the line that counts
+                log.critical("%s", sentence)
+            else:
+                sys.stderr.write(f"clv: {sentence}\n")
         # Whatever still runs must not commit: no orderly end for what is not in order, and no
         # tracebacks of what is torn down.
         sys.stderr.flush()
