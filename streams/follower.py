@@ -184,11 +184,13 @@ class Follower:
     async def _patiently(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Repeat while Redis is away, for as long as it takes: the input waits meanwhile."""
         wait_s = 0.0
+        said: set[str] = set()
         while True:
             try:
                 result = await attempt()
             except Unavailable as away:
-                if wait_s == 0.0:
+                if away.code not in said:  # a Redis that comes back may be full, or still loading
+                    said.add(away.code)
                     self._log.warning("partition %d waits: %s", self._partition, away)
                 self._metrics.sink_error(self._redis.name, away.code)
                 self._readiness.away(self._redis.name, str(away))

@@ -99,6 +99,32 @@ async def test_batches_are_written_in_order_and_each_is_told_readable(
     assert owner.readable == 3
 
 
+async def test_each_reason_to_wait_is_said_once(
+    sink: RedisScores, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A Redis that is started again on a full disk answers, and takes nothing."""
+    owner = Owner(sink, Shop())
+    await owner.follower.align(-1)
+    write = sink.write
+    troubles = ["connection"] * 3 + ["misconf"] * 3 + ["connection"]
+
+    async def at_last(batch: Any) -> Any:
+        if troubles:
+            code = troubles.pop(0)
+            raise Unavailable(f"Redis has {code}", code=code, pause_s=0.001)
+        return await write(batch)
+
+    monkeypatch.setattr(sink, "write", at_last)
+    with caplog.at_level("INFO", logger="streams.follower"):
+        await owner.buys("a")
+        await owner.follower.settled()
+    assert caplog.messages == [
+        "partition 0 waits: Redis has connection",
+        "partition 0 waits: Redis has misconf",
+        "partition 0 goes on: Redis answers",
+    ]
+
+
 async def test_the_next_batch_waits_while_redis_is_away(
     sink: RedisScores, database: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
