@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from models.arrays import Floats
 from models.parameters import ModelParams
 from models.population import Population
@@ -70,7 +72,11 @@ class Report:
             for topic, count in intake.rerouted_counts().items():
                 outcomes[topic, "rerouted"] += count
             arrived_ms = intake.arrived_ms()
-            newest_s = {topic: float(ms.max()) / MS_PER_S for topic, ms in arrived_ms.items()}
+            # A publisher's clock that is ahead would hide that it falls silent.
+            now_s = time.time()
+            newest_s = {
+                topic: min(now_s, float(ms.max()) / MS_PER_S) for topic, ms in arrived_ms.items()
+            }
             refused = {index for index, _ in result.refused}
             self._arrived_ms = intake.arrived_ms(without=refused) if refused else arrived_ms
         metrics.batch(self._partition, seconds, outcomes, newest_s)
@@ -111,7 +117,9 @@ class Report:
         def observe() -> None:
             now_ms = time.time() * MS_PER_S
             for topic, timestamps_ms in arrived_ms.items():
-                self._metrics.end_to_end(topic, (now_ms - timestamps_ms) / MS_PER_S)
+                # Below 0 the sum would fall, which Prometheus takes for a restart.
+                late_ms = np.maximum(0.0, now_ms - timestamps_ms)
+                self._metrics.end_to_end(topic, late_ms / MS_PER_S)
 
         return observe
 

@@ -62,3 +62,22 @@ def test_latency_is_that_of_events_that_were_applied() -> None:
     assert count == 2
     assert 2 * HOUR_S <= seconds < 2 * HOUR_S + 60
     assert observed(metrics, ENGAGEMENTS)[0] == 1
+
+
+def test_a_publisher_whose_clock_is_ahead_hides_nothing() -> None:
+    """Else the alert on its silence would wait until its time has come."""
+    metrics = Metrics(version="0", tiers=[name for name, _ in Policy().tiers], levels=["low"])
+    report = Report(metrics, 0, wall_clock=True)
+    (here,) = residents(0, 1)
+    before_s = time.time()
+    ahead_ms = int((before_s + 20 * HOUR_S) * 1000)
+    records = {PURCHASES: [record(PURCHASES, 0, here, ahead_ms)]}
+    intake = take_in(DECODER, records, 0, PARTITIONS, known={})
+    report.batch(0.05, step(Policy(), {}.get, intake.events, 0), intake)
+    report.readable()()
+    assert observed(metrics, PURCHASES) == (1, 0)
+    newest_s = metrics.registry.get_sample_value(
+        "clv_last_event_timestamp_seconds", {"topic": PURCHASES}
+    )
+    assert newest_s is not None
+    assert before_s <= newest_s <= time.time()
