@@ -24,25 +24,27 @@ NAME: Final = "kafka"
 
 async def watch(settings: Settings, readiness: Readiness) -> None:
     """Keep `readiness` true until cancelled; a change is one line of the log."""
-    answered = True
+    said: str | None = None
     while True:
-        answers = await _answers(settings)
-        if answers:
+        trouble = await _trouble(settings)
+        if trouble is None:
             readiness.answers(NAME)
         else:
-            readiness.away(NAME, f"does not answer at {settings.kafka_bootstrap}")
-        if answers and not answered:
+            readiness.away(NAME, trouble)
+        if trouble is None and said is not None:
             log.info("Kafka answers again at %s", settings.kafka_bootstrap)
-        elif answered and not answers:
-            log.warning("Kafka does not answer at %s; waits for it", settings.kafka_bootstrap)
-        answered = answers
+        elif trouble is not None and trouble != said:
+            log.warning("Kafka %s; waits for it", trouble)
+        said = trouble
         await asyncio.sleep(ASK_S)
 
 
-async def _answers(settings: Settings) -> bool:
-    """Whether a broker tells who is there."""
+async def _trouble(settings: Settings) -> str | None:
+    """What keeps us from Kafka; None where a broker tells who is there."""
     try:
         async with asyncio.timeout(ANSWER_S_MAX), kafka.admin(settings):
-            return True
+            return None
+    except kafka.KafkaRefused as refused:  # a password or a certificate that is no longer good
+        return str(refused).removeprefix("Kafka ").rstrip(".")
     except (kafka.KafkaAway, TimeoutError):
-        return False
+        return f"does not answer at {settings.kafka_bootstrap}"
