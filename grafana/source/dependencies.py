@@ -101,6 +101,7 @@ _REDIS = (
         OUTSIDE,
         "ops",
         [Query("sum(rate(redis_commands_processed_total[$__rate_interval]))", "commands")],
+        width=8,
     ),
     Panel(
         "How many clients are connected?",
@@ -108,6 +109,22 @@ _REDIS = (
         OUTSIDE,
         "short",
         [Query("sum(redis_connected_clients)", "clients")],
+        width=8,
+    ),
+    Panel(
+        "How full is Redis' disk?",
+        "Share of the file system of Redis' volume that is used. Full, Redis takes no writes.",
+        OUTSIDE,
+        "percentunit",
+        [
+            Query(
+                '1 - node_filesystem_avail_bytes{mountpoint="/redis"}'
+                ' / node_filesystem_size_bytes{mountpoint="/redis"}',
+                "used",
+            )
+        ],
+        width=8,
+        limit=0.9,
     ),
 )
 

@@ -292,7 +292,14 @@ def test_prometheus_scrapes_every_worker_and_exporter_where_it_listens():
     ):
         assert targets[job] == [f"{name}:{port}"]
         assert f":{port}/" in text(SERVICES[name]["healthcheck"]["test"])
-    assert "/kafka" in SERVICES["node-exporter"]["volumes"][0]
+    seen = dict(mount.split(":")[:2] for mount in SERVICES["node-exporter"]["volumes"])
+    asked = re.findall(
+        r'mountpoint="([^"]+)"', (GRAFANA / "prometheus/rules/alerts.yml").read_text()
+    )
+    assert set(seen.values()) == set(asked)
+    for name in ("kafka", "redis"):
+        (data,) = [m.split(":")[0] for m in SERVICES[name]["volumes"]]
+        assert seen[data] == f"/{name}"
 
 
 @pytest.mark.parametrize("name", ["worker-1", "worker-2"])

@@ -121,9 +121,10 @@ class Exporters:
         )
 
     def node(self):
-        labels = '{device="/dev/vda1",fstype="ext4",mountpoint="/kafka"}'
-        return (
-            f"node_filesystem_avail_bytes{labels} 7e10\nnode_filesystem_size_bytes{labels} 1e11\n"
+        return "".join(
+            f'node_filesystem_{name}_bytes{{device="/dev/vda1",mountpoint="{at}"}} {size}\n'
+            for name, size in (("avail", 7e10), ("size", 1e11))
+            for at in ("/kafka", "/redis")
         ).encode()
 
 
