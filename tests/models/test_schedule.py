@@ -76,6 +76,24 @@ def test_a_deadline_that_moves_with_each_event_does_not_pile_up() -> None:
     assert held < 2_200  # twice what counts, and the least that is swept
 
 
+def test_who_waits_while_others_are_swept_is_not_forgotten() -> None:
+    """In a portion that is to come, in seconds ahead, and put in as due too late for this tick."""
+    schedule = Schedule()
+    for customer in (b"a", b"b", b"c"):
+        schedule.put(customer, 100)
+    first = schedule.due(100_000, 1)
+    for customer in (b"d", b"e"):
+        schedule.put(customer, 200)
+    for customer in (b"f", b"g"):
+        schedule.put(customer, 100)
+    for event in range(2_000):  # of which half at least are swept: see above
+        schedule.put(b"busy", 10 * HOUR_S - event)
+    assert sorted(first + schedule.due(100_000, 9)) == [b"a", b"b", b"c"]
+    assert sorted(schedule.due(101_000, 9)) == [b"f", b"g"]
+    assert sorted(schedule.due(200_000, 9)) == [b"d", b"e"]
+    assert schedule.due(10 * HOUR_S * 1000, 9) == [b"busy"]
+
+
 def test_what_is_due_at_once_again_waits_for_time_to_move() -> None:
     schedule = Schedule()
     schedule.put(b"a", 100)
