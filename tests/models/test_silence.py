@@ -3,6 +3,7 @@
 import time
 from datetime import UTC, datetime
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -87,6 +88,25 @@ def test_a_refund_that_leaves_the_window_lifts_the_tier_again(by: str) -> None:
     ]
     found = [change for change in partition.crossed("tier") if change.cause != "purchase"]
     same(found, [change for change in truth if change.cause != "purchase"])
+
+
+@pytest.mark.parametrize("ms", [-1, 0, 1])
+@pytest.mark.parametrize("event", [purchase(2, 365), refund(2, 365, 1), visit(2, 365)])
+def test_an_event_at_the_instant_of_a_fall_finds_it_told(event: Event, ms: int) -> None:
+    """The purchase's day leaves at a whole second, and a deadline is one: it is not missed."""
+    policy = Policy(tiers=(("bronze", 0), ("gold", 8_000)))
+    event = msgspec.structs.replace(event, at_ms=event.at_ms + ms)
+    found = []
+    for looked in (False, True):
+        partition = Partition(policy)
+        partition.one(purchase(1, 0, 12_000))
+        partition.tick(event.at_ms - 2_000)  # so that no earlier deadline is left
+        if looked:
+            partition.tick(event.at_ms)
+        partition.one(event)
+        found.append(partition.crossed("tier"))
+    assert found[0] == found[1]
+    assert [change.cause for change in found[0][1:2]] == ["silence"] * (ms >= 0)
 
 
 @pytest.mark.parametrize("horizon_days", [30.0, 365.0])
