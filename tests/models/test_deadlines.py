@@ -10,7 +10,15 @@ from models.policy import Policy
 from models.score import Score
 from models.state import decode
 from tests.models.naive import Naive
-from tests.models.shop import DAY_MS, Partition, policies, purchase_histories, silence
+from tests.models.shop import (
+    DAY_MS,
+    Partition,
+    policies,
+    purchase,
+    purchase_histories,
+    score_of,
+    silence,
+)
 
 SECOND_MS = 1_000
 # CONTRACT.md, "Out": what makes a score stale.
@@ -85,13 +93,20 @@ def test_what_is_published_never_goes_stale(policy: Policy, events: list[Event])
     assert looks <= 200
 
 
-def test_deadlines_beyond_the_lookahead_are_none() -> None:
-    policy = Policy(churn_levels=(("gone", 0.999999),), tiers=(("all", 0),))
-    partition = Partition(policy)
-    partition.one(Event(0, b"c1", "o-1", 1_600_000_000_000, 0, -1))
-    assert decode(partition.table[b"c1"]).deadline_s > 0  # it goes stale
-    partition.tick(1_600_000_000_000 + LOOKAHEAD_DAYS * DAY_MS)
-    assert len(partition.schedule) <= 1
+@pytest.mark.parametrize(("share", "told"), [(0.999, True), (1.001, False)])
+def test_a_change_beyond_the_lookahead_is_told_as_none(share: float, told: bool) -> None:
+    """A level that silence reaches just within it, or would reach just after it."""
+    bought = purchase(1, 0)
+    partition = Partition(Policy(tiers=(("all", 0),)))
+    partition.one(bought)
+    partition.tick(bought.at_ms + LOOKAHEAD_DAYS * DAY_MS, limit=1)
+    decline = score_of(partition).activity_decline
+    assert decline is not None
+    threshold = share * decline
+    partition = Partition(Policy(churn_levels=(("gone", threshold),), tiers=(("all", 0),)))
+    partition.one(bought)
+    assert (score_of(partition).valid_until is not None) == told
+    assert decode(partition.table[bought.customer]).deadline_s > 0  # it goes stale all the same
 
 
 @pytest.mark.parametrize("metric", ["rolling", "total", "predicted"])
