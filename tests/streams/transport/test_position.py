@@ -1,0 +1,83 @@
+"""Where a lane stands: what is fetched and held back is not applied, and markers are passed over."""
+
+import pytest
+
+from streams.transport.position import OffsetGapError, Position
+from tests.streams.transport.fakes import CLOCK, IN, MORE, SETTINGS, Broker
+
+
+@pytest.fixture
+async def broker() -> Broker:
+    """Ten records of one topic, and five of the other, each a millisecond after the last."""
+    broker = Broker()
+    broker.publish(IN, 10)
+    broker.publish(MORE, 5)
+    return broker
+
+
+async def begun(broker: Broker) -> Position:
+    position = Position(0, SETTINGS, broker)
+    position.applied = {IN: 0, MORE: 0, CLOCK: 0}
+    await position.rewind()
+    return position
+
+
+async def fetched(broker: Broker, position: Position, **most: int) -> dict[str, list[int]]:
+    """What may be applied of a fetch of so many records a topic, as offsets."""
+    found = {}
+    for tp in position.wanted():
+        found |= await broker.fetch([tp], most.get(tp.topic, 100))
+    records = await position.take(found, 0.0)
+    return {tp.topic: [one.offset for one in chunk] for tp, chunk in records.items()}
+
+
+async def test_what_is_held_back_is_not_applied(broker: Broker) -> None:
+    position = await begun(broker)
+    assert await fetched(broker, position, more=2) == {"in": [0, 1], "more": [0, 1]}
+    assert broker.reached(IN) == 10
+    assert (position.passed(IN), position.oldest_ms(IN)) == (2, 2)
+    assert (position.passed(MORE), position.oldest_ms(MORE)) == (2, None)
+    assert position.has_applied({"in": 2, "more": 2})
+    assert not position.has_applied({"in": 3})
+    assert position.wanted() == [MORE, CLOCK]
+    position.applied.update({IN: 2, MORE: 2})
+    # The rest of what lagged comes, so nothing has to wait for it any more.
+    assert await fetched(broker, position) == {"in": list(range(2, 10)), "more": [2, 3, 4]}
+    assert position.has_applied({"in": 10, "more": 5})
+    assert position.wanted() == [IN, MORE, CLOCK]
+
+
+async def test_what_is_held_back_is_fetched_again_after_a_pause(broker: Broker) -> None:
+    position = await begun(broker)
+    await fetched(broker, position, more=2)
+    position.applied.update({IN: 2, MORE: 2})
+    await position.rewind()
+    assert position.wanted() == [IN, MORE, CLOCK]
+    assert position.passed(IN) == broker.reached(IN) == 2
+    assert await fetched(broker, position) == {"in": list(range(2, 10)), "more": [2, 3, 4]}
+
+
+async def test_what_was_applied_counts_also_where_the_feed_does_not_know_it_yet(
+    broker: Broker,
+) -> None:
+    position = await begun(broker)
+    position.applied[IN] = 7
+    broker.positions.clear()
+    assert broker.reached(IN) == -1
+    assert position.has_applied({"in": 7})
+    assert not position.has_applied({"in": 8})
+    assert position.has_applied({"another topic": 8})
+
+
+@pytest.mark.parametrize("begins", [2, 3])
+async def test_a_gap_is_a_loss_where_the_log_begins_behind_it(broker: Broker, begins: int) -> None:
+    position = await begun(broker)
+    position.applied[IN] = 2
+    broker.expire(IN, 3)
+    broker.begins[IN] = begins
+    broker.positions[IN] = 3
+    if begins == 2:  # the offset that is missing was a transaction's marker
+        assert (await fetched(broker, position))["in"][0] == 3
+    else:
+        with pytest.raises(OffsetGapError, match="no longer has offset 2"):
+            await fetched(broker, position)
