@@ -59,6 +59,14 @@ def test_a_long_backlog_is_bounded_and_keeps_its_newest_and_its_order() -> None:
     assert len(times) > PENDING_MAX // 4, "time goes on in steps, not in one leap"
 
 
+def test_the_newest_time_stays_when_others_are_dropped() -> None:
+    """A clock may be held from then on: nothing newer would come to replace it."""
+    pending = pending_ticks()
+    pending.add(records(*((at, at) for at in range(PENDING_MAX + 1))))
+    assert len(pending._ticks) < PENDING_MAX
+    assert believed(pending, PENDING_MAX) == PENDING_MAX
+
+
 @pytest.mark.parametrize(
     "rubbish",
     [None, b"", b"{", b"[]", b'{"at_ms": 1}', b'{"at_ms": "1", "ends": {}}', b"\xff" * 70_000],

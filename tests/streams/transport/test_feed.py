@@ -82,3 +82,53 @@ async def test_a_batch_has_its_size_also_where_it_is_asked_for_twice() -> None:
     tp = TP("a", 0)
     fetched = await new_feed(Buffers(3, 500)).fetch([tp], 100, patiently=True)
     assert fetched == {tp: list(range(100))}
+
+
+@pytest.mark.parametrize(("stable", "end"), [(None, -1), (0, 0), (7, 7)])
+def test_where_a_log_ended_is_what_a_reader_of_committed_records_was_told(
+    stable: int | None, end: int
+) -> None:
+    """The topics of a lane wait for each other by it."""
+    assert new_feed(SimpleNamespace(last_stable_offset=lambda _tp: stable)).end(TP("a", 0)) == end
+
+
+@pytest.mark.parametrize(
+    ("subscription", "reached"),
+    [
+        (None, -1),
+        (SimpleNamespace(assignment=None), -1),
+        (SimpleNamespace(assignment=SimpleNamespace(state_value=lambda _tp: None)), -1),
+        (("sought", False), -1),  # it was told where to begin, and has not begun
+        ((0, True), 0),
+        ((7, True), 7),
+    ],
+)
+def test_what_will_be_delivered_next_is_known_or_not(subscription: Any, reached: int) -> None:
+    if isinstance(subscription, tuple):
+        position, valid = subscription
+        state = SimpleNamespace(position=position, has_valid_position=valid)
+        subscription = SimpleNamespace(assignment=SimpleNamespace(state_value=lambda _tp: state))
+    kafka = SimpleNamespace(_subscription=SimpleNamespace(subscription=subscription))
+    assert new_feed(kafka).reached(TP("a", 0)) == reached
+
+
+class Logs:
+    """A group that has committed to some logs, of which each begins at offset 3."""
+
+    def __init__(self, committed: dict[TP, int]) -> None:
+        self._committed = committed
+
+    async def committed(self, tp: TP) -> int | None:
+        return self._committed.get(tp)
+
+    async def beginning_offsets(self, tps: list[TP]) -> dict[TP, int]:
+        return dict.fromkeys(tps, 3)
+
+
+async def test_what_was_committed_is_where_it_starts_and_else_the_earliest() -> None:
+    """Offset 0 was committed by a group that has read nothing, and may be gone: that is a loss."""
+    new, begun, old = (TP(topic, 0) for topic in ("new", "begun", "old"))
+    feed = new_feed(Logs({begun: 0, old: 5}))
+    assert await feed.starting_offsets([new, begun, old]) == {new: 3, begun: 0, old: 5}
+    assert await feed.starting_offsets([old]) == {old: 5}
+    assert await feed.earliest(new) == 3

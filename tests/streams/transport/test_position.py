@@ -1,4 +1,4 @@
-"""Where a lane stands: what is fetched and held back is not applied, and markers are passed over."""
+"""Where a lane stands: what is fetched is not yet applied, and a marker is no loss."""
 
 import pytest
 
