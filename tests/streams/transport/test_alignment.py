@@ -71,6 +71,19 @@ def test_patience_ends() -> None:
     assert times(alignment.take({}, lambda tp: tp == B, PATIENCE_S + 0.1)) == {"a": [7]}
 
 
+def test_a_topic_that_comes_slowly_is_waited_for_all_the_same() -> None:
+    """It is a standstill that patience is for: else all would look silent in a long backlog."""
+    alignment = Alignment([A, B])
+    lags = lambda tp: tp == B  # noqa: E731
+    assert not alignment.take({A: records(99)}, lags, 0)
+    for number in range(1, 6):
+        now_s = number * 0.9 * PATIENCE_S
+        taken = alignment.take({B: records(number, first=number)}, lags, now_s)
+        assert times(taken) == {"b": [number]}
+        assert not alignment.take({}, lags, now_s + 0.01)
+    assert alignment.holds(A) == 0
+
+
 def test_ticks_do_not_prolong_it() -> None:
     alignment = Alignment([A, B])
     assert not alignment.take({A: records(7)}, lambda tp: tp == B, 0)
