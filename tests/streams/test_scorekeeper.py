@@ -31,7 +31,7 @@ from streams.dead_letters import DeadLetterLimit
 from streams.readiness import Readiness
 from streams.scorekeeper import Scorekeeper, Shared
 from streams.together import Together
-from streams.topics import DEAD_LETTERS, ENGAGEMENTS, PURCHASES, TIER_CHANGES
+from streams.topics import DEAD_LETTERS, ENGAGEMENTS, PURCHASES, SCORES, TIER_CHANGES
 from streams.transport.changelog import DamagedChangelog
 from tests.streams.test_intake import NOON_MS, PARTITIONS, record, residents
 
@@ -226,6 +226,36 @@ async def test_a_successor_goes_on_as_if_nothing_had_happened(
     await second.settled()
     with redis.Redis.from_url(redis_url) as reader:
         assert orjson.loads(reader.get(f"clv:score:{ANN}"))["revision"] == 2
+        assert int(reader.get(f"clv:mark:{NUMBER}")) == partition.changelog[-1].offset
+
+
+@pytest.mark.parametrize("portion", [1, 100])
+async def test_a_successor_writes_what_its_predecessor_no_longer_could(
+    partition: Partition, redis_url: str, monkeypatch: pytest.MonkeyPatch, portion: int
+) -> None:
+    """Killed between a commit and Redis: all that is newer than Redis, and nothing else."""
+    first = await partition.keeper()
+    await partition.work(first, partition.batch(purchases=[purchase(0, ANN), purchase(1, BEA)]))
+    await first.settled()
+    monkeypatch.setattr(first._follower, "follow", lambda *_: None)
+    (cid,) = set(residents(NUMBER, 3)) - {ANN, BEA}
+    for number, who in enumerate([BEA, cid, BEA], 2):
+        await partition.work(first, partition.batch(purchases=[purchase(number, who, days=1)]))
+    newest = {one.key.decode(): one.value for one in partition.outputs[SCORES]}
+    second = Scorekeeper(partition.shared, first._lane, {})
+    await second.prepare()
+    for at in range(0, len(partition.changelog), portion):
+        second.restore(partition.changelog[at : at + portion], 0)
+    with redis.Redis.from_url(redis_url) as reader:
+        assert {who: reader.get(f"clv:score:{who}") == newest[who] for who in newest} == {
+            ANN: True,
+            BEA: False,
+            cid: False,
+        }
+        reader.set(f"clv:score:{ANN}", b"as it was")
+        await second.begin(partition.changelog[-1].offset)
+        found = {who: reader.get(f"clv:score:{who}") for who in newest}
+        assert found == newest | {ANN: b"as it was"}
         assert int(reader.get(f"clv:mark:{NUMBER}")) == partition.changelog[-1].offset
 
 
