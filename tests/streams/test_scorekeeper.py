@@ -259,6 +259,28 @@ async def test_a_successor_writes_what_its_predecessor_no_longer_could(
         assert int(reader.get(f"clv:mark:{NUMBER}")) == partition.changelog[-1].offset
 
 
+async def test_who_was_taken_out_is_nobody_to_the_successor(
+    partition: Partition, redis_url: str
+) -> None:
+    """As grafana/RUNBOOK.md has it, "Take a customer out": a tombstone, and Redis by hand."""
+    first = await partition.keeper()
+    await partition.work(first, partition.batch(purchases=[purchase(0, ANN), purchase(1, BEA)]))
+    await first.settled()
+    await first.end()
+    partition.offset += 1
+    tombstone = SimpleNamespace(key=ANN.encode(), value=None, offset=partition.offset)
+    partition.changelog.append(tombstone)
+    with redis.Redis.from_url(redis_url) as reader:
+        reader.delete(f"clv:score:{ANN}")
+        second = await partition.keeper()
+        assert list(second._table) == [BEA.encode()]
+        assert reader.get(f"clv:score:{ANN}") is None
+        await partition.work(second, partition.batch(purchases=[purchase(2, ANN, days=1)]))
+        await second.settled()
+        again = orjson.loads(reader.get(f"clv:score:{ANN}"))
+        assert (again["revision"], again["orders"]) == (1, 1)
+
+
 def gauges(metrics: Metrics) -> list[str]:
     """What a partition adds to the gauges."""
     names = ("clv_customers{", "clv_value_minor", "clv_deadlines", "clv_state_bytes")
