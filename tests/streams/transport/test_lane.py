@@ -443,18 +443,35 @@ async def test_everything_before_an_end_is_applied_or_not(broker: Broker) -> Non
     await lane.close()
 
 
-async def test_the_changelog_outranks_what_the_group_still_tells(
-    broker: Broker, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("told", "held"), [(1, 3), (3, 1)])
+async def test_whoever_knows_more_of_what_was_applied_is_believed(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch, told: int, held: int
 ) -> None:
-    """The broker applies a transaction's offsets a moment after its marker."""
+    """The broker applies a transaction's offsets a moment after its marker; and the group may
+    have been told of what needed no outputs."""
     broker.publish(IN, 5)
-    broker.committed[IN] = 1
-    monkeypatch.setattr(Counts, "offsets", lambda _self: {IN.topic: 3})
+    broker.committed[IN] = told
+    monkeypatch.setattr(Counts, "offsets", lambda _self: {IN.topic: held})
     agent, (lane, _) = Agent(broker), new_lane(broker)
     lane.start()
     await until(lambda: len(agent.applied) == 2)
     assert [offset for _, offset in agent.applied] == [3, 4]
     await lane.close()
+
+
+async def test_a_table_is_what_the_changelog_says_and_goes_with_the_number(broker: Broker) -> None:
+    broker.publish(IN)
+    _, (first, _) = Agent(broker), new_lane(broker)
+    first.start()
+    await until(lambda: counted(broker) == 1)
+    await first.close()
+    second, table = new_lane(broker)
+    table.partition(0)[b"gone"] = b"from an earlier time"
+    second.start()
+    await until(lambda: second.ready)
+    assert table.partition(0) == {b"n": b"1"}
+    await second.close()
+    assert table.partition(0) == {}
 
 
 async def test_records_stay_with_the_client_while_much_is_in_work(broker: Broker) -> None:
