@@ -47,6 +47,25 @@ async def test_what_is_held_back_is_not_applied(broker: Broker) -> None:
     assert position.wanted() == [IN, MORE, CLOCK]
 
 
+async def test_what_came_since_the_beginning_is_waited_for_too(broker: Broker) -> None:
+    position = await begun(broker)
+    await fetched(broker, position)
+    position.applied.update({IN: 10, MORE: 5})
+    broker.publish(IN)  # its timestamp is 10
+    broker.publish(MORE, 2)  # 5 and 6: the other topic lags
+    broker.publish(CLOCK, 20)  # waits for nobody
+    ticks = list(range(20))
+    assert await fetched(broker, position, more=1) == {"more": [5], "clock": ticks}
+    position.applied.update({MORE: 6, CLOCK: 20})
+    assert await fetched(broker, position) == {"in": [10], "more": [6]}
+
+
+async def test_a_lag_is_known_before_the_first_fetch_has_told_an_end(broker: Broker) -> None:
+    position = await begun(broker)
+    broker.end = lambda _tp: -1  # type: ignore[method-assign]
+    assert await fetched(broker, position, more=2) == {"in": [0, 1], "more": [0, 1]}
+
+
 async def test_what_is_held_back_is_fetched_again_after_a_pause(broker: Broker) -> None:
     position = await begun(broker)
     await fetched(broker, position, more=2)
