@@ -15,19 +15,20 @@ from aiokafka.errors import KafkaError, ProducerFenced
 from aiokafka.structs import TopicPartition
 
 from models.events import Decoder
+from models.facts import TOTAL_MINOR_MAX
 from models.judged_windows import WINDOW_MS, window_ends_ms
 from models.policy import Policy
 from models.releases import Releases
 from models.silent_step import silence_together
-from models.state import decode_summary
+from models.state import State, decode_summary, encode
 from models.step import step_together
 from sinks.metrics import Metrics
 from sinks.record import Output
 from sinks.redis import RedisScores
 from sinks.topics import OutputTopics
-from streams import progress, ticks
+from streams import dead_letters, follower, progress, ticks
 from streams import scorekeeper as module
-from streams.dead_letters import DeadLetterLimit
+from streams.dead_letters import DeadLetterLimit, TooManyDeadLetters
 from streams.readiness import Readiness
 from streams.scorekeeper import Scorekeeper, Shared
 from streams.together import Together
@@ -171,6 +172,67 @@ async def test_a_batch_is_one_transaction_and_then_in_redis(
     with redis.Redis.from_url(redis_url) as reader:
         assert orjson.loads(reader.get(f"clv:score:{ANN}"))["revision"] == 1
         assert int(reader.get(f"clv:mark:{NUMBER}")) == 1
+
+
+async def test_what_the_facts_refuse_is_a_dead_letter_too(partition: Partition) -> None:
+    keeper = await partition.keeper()
+    full = encode(State(spend_minor=TOTAL_MINOR_MAX))
+    keeper._table[ANN.encode()] = full
+    rubbish = record(PURCHASES, 0, BEA, partition=NUMBER, value=b"{")
+    chunk = [rubbish, purchase(1, BEA), purchase(2, ANN)]
+    await partition.work(keeper, partition.batch(purchases=chunk))
+    told = [dict(one.headers) for one in partition.outputs[DEAD_LETTERS]]
+    assert [(one["clv-offset"], one["clv-reason"]) for one in told] == [
+        (b"0", b"invalid_json"),
+        (b"2", b"bad_amount"),
+    ]
+    assert [one.key for one in partition.outputs[SCORES]] == [BEA.encode()]
+    assert keeper._table[ANN.encode()] == full
+
+
+async def test_bad_events_of_several_batches_add_up_to_too_many(
+    partition: Partition, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dead_letters, "WINDOW_EVENTS", 4)  # of which half may be bad
+    keeper = await partition.keeper()
+    bad = [record(PURCHASES, number, ANN, partition=NUMBER, value=b"{") for number in range(4)]
+    for one in (bad[0], bad[1], purchase(2, ANN)):
+        await partition.work(keeper, partition.batch(purchases=[one]))
+    written = partition.offset
+    with pytest.raises(TooManyDeadLetters):
+        await partition.work(keeper, partition.batch(purchases=[bad[3]]))
+    assert partition.offset == written
+
+
+async def test_each_batch_follows_the_one_before_in_redis(
+    partition: Partition, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else every batch would have all of the partition written again."""
+    keeper = await partition.keeper()
+    monkeypatch.setattr(partition.shared.redis, "refill", None)
+    for number in range(3):
+        await partition.work(keeper, partition.batch(purchases=[purchase(number, ANN)]))
+    await keeper.settled()
+    assert await partition.shared.redis.reflected(NUMBER) == partition.changelog[-1].offset
+
+
+async def test_a_redis_that_was_emptied_while_nothing_came_has_all_again(
+    partition: Partition, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In as many portions as it takes."""
+    monkeypatch.setattr(module, "REFILL_CUSTOMERS", 2)
+    monkeypatch.setattr(follower, "LOOK_S", 0.0)
+    keeper = await partition.keeper()
+    for number, who in enumerate(residents(NUMBER, 5)):
+        await partition.work(keeper, partition.batch(purchases=[purchase(number, who)]))
+    await keeper.settled()
+    newest = {one.key.decode(): one.value for one in partition.outputs[SCORES]}
+    with redis.Redis.from_url(redis_url) as reader:
+        reader.flushdb()
+        await keeper.look()
+        assert {who: reader.get(f"clv:score:{who}") for who in newest} == newest
+        assert reader.zcard("clv:rank:total") == reader.zcard("clv:rank:risk") == len(newest) == 5
+    assert await partition.shared.redis.reflected(NUMBER) == partition.changelog[-1].offset
 
 
 async def test_the_changelog_holds_the_offsets_of_all_inputs(partition: Partition) -> None:
