@@ -340,6 +340,29 @@ async def test_who_waits_to_look_does_not_look_once_the_partition_has_gone(
     assert not looks
 
 
+async def test_a_redis_emptied_while_all_is_written_is_filled_all_the_same(
+    sink: RedisScores, database: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "YIELD_S_MIN", 0.001)
+    monkeypatch.setattr(portions_module, "CUSTOMERS_MAX", 1)
+    shop = Shop()
+    shop.buy(*"abcde")
+    owner = Owner(sink, shop)
+
+    async def emptied_once(chunks: Iterable[Scored]) -> AsyncIterator[Scored]:
+        for number, chunk in enumerate(chunks):
+            if number == 3 and len(owner.refilled) == 1:
+                database.flushdb()
+            yield chunk
+
+    refill = owner._refill
+    owner.follower._refill = lambda customers=None: emptied_once(refill(customers))
+    await owner.follower.align(shop.mark)
+    assert revisions(database) == dict.fromkeys("abcde", 1)
+    assert mark(database) == shop.mark
+    assert len(owner.refilled) == 2
+
+
 async def test_two_who_write_all_of_the_same_come_to_an_end(
     sink: RedisScores, redis_url: str, database: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

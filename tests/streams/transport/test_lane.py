@@ -287,6 +287,22 @@ async def test_what_a_cancelled_fetch_was_given_is_fetched_again(broker: Broker)
     await lane.close()
 
 
+async def test_an_agent_that_is_stopped_within_a_batch_ends_the_lane(broker: Broker) -> None:
+    """Nobody would ever work on the batch, and the lane would wait for it for good."""
+    broker.publish(IN)
+    broker.hold.clear()
+    agent, (lane, _) = Agent(broker), new_lane(broker)
+    task = lane.start()
+    await until(lambda: lane._commit is not None)
+    agent.task.cancel()
+    with pytest.raises(RuntimeError, match="the agent was stopped within a batch"):
+        await task
+    assert agent.task.cancelled()
+    broker.hold.set()
+    await lane.close()
+    assert not broker.committed
+
+
 async def goes_on_after_a_commit(batch: Batch) -> bool:
     """Whether an agent would remember it as done; what it raises, the batch takes for itself."""
     async with batch:
