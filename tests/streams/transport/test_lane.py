@@ -287,6 +287,33 @@ async def test_what_a_cancelled_fetch_was_given_is_fetched_again(broker: Broker)
     await lane.close()
 
 
+async def test_what_is_due_is_worked_on_without_a_record(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two batches' worth of it, for which no record is waited for; and then for one again."""
+    due, patient = [1, 2], []
+    fetch = broker.fetch
+
+    async def noted(tps: list[TopicPartition], most: int, *, patiently: bool) -> Any:
+        patient.append(patiently)
+        return await fetch(tps, most)
+
+    monkeypatch.setattr(broker, "fetch", noted)
+    monkeypatch.setattr(Counts, "is_due", lambda _self: bool(due))
+    lane, _ = new_lane(broker)
+    lane.start()
+    while due:
+        async with asyncio.timeout(1):
+            batch = await broker.delivered.get()
+        assert (batch.records, batch.offsets) == ({}, {})
+        due.pop()
+        async with batch:
+            pass
+    await until(lambda: len(patient) > 2)
+    assert patient[:3] == [False, False, True]
+    await lane.close()
+
+
 async def test_an_agent_that_is_stopped_within_a_batch_ends_the_lane(broker: Broker) -> None:
     """Nobody would ever work on the batch, and the lane would wait for it for good."""
     broker.publish(IN)
