@@ -1,6 +1,10 @@
 """Says of what is tried again and again that it fails, without filling the log."""
 
 import logging
+from typing import Final
+
+SAID_MAX: Final = 10
+"""Lines of one outage: what its errors say may be different each time."""
 
 
 class TroubleLog:
@@ -17,8 +21,8 @@ class TroubleLog:
         self._said: set[str] = set()
 
     def failed(self, what: str) -> None:
-        """Say it, unless it has been said in this outage."""
-        if what not in self._said:
+        """Say it, unless it has been said in this outage, or much else has."""
+        if what not in self._said and len(self._said) < SAID_MAX:
             self._said.add(what)
             self._log.warning("%s", what)
 

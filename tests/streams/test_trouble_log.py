@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from streams.trouble_log import TroubleLog
+from streams.trouble_log import SAID_MAX, TroubleLog
 
 
 def test_each_trouble_is_said_once_an_outage(caplog: pytest.LogCaptureFixture) -> None:
@@ -22,3 +22,10 @@ def test_each_trouble_is_said_once_an_outage(caplog: pytest.LogCaptureFixture) -
         ("INFO", "it works again"),
         ("WARNING", "away"),
     ]
+
+
+def test_errors_that_are_different_each_time_fill_no_log(caplog: pytest.LogCaptureFixture) -> None:
+    trouble = TroubleLog(logging.getLogger("tried"), "it works again")
+    for number in range(10 * SAID_MAX):
+        trouble.failed(f"correlation id {number}")
+    assert len(caplog.records) == SAID_MAX
