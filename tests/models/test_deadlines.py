@@ -109,6 +109,14 @@ def test_a_change_beyond_the_lookahead_is_told_as_none(share: float, told: bool)
     assert decode(partition.table[bought.customer]).deadline_s > 0  # it goes stale all the same
 
 
+def test_a_deadline_after_2106_is_the_last_second_that_there_is_room_for() -> None:
+    """A replay may be of any time: whoever is then beyond it is looked at with each tick."""
+    partition = Partition(Policy())
+    partition.one(purchase(1, 66_000))  # in 2200
+    assert partition.deadlines == {b"42": 2**32 - 1}
+    assert partition.schedule.due(partition.now_ms, 9) == [b"42"]
+
+
 @pytest.mark.parametrize("metric", ["rolling", "total", "predicted"])
 def test_customers_without_a_purchase_are_never_due(metric: str) -> None:
     partition = Partition(Policy(tier_metric=metric))
