@@ -175,6 +175,20 @@ async def test_back_to_earlier_ones_and_forth_again(partition: Changing) -> None
     assert len({one["id"] for one in told}) == len(told) == 4 * len(WHO)
 
 
+async def test_the_same_parameters_published_once_more_give_nobody_a_new_score(
+    partition: Changing,
+) -> None:
+    keeper = await opened(partition)
+    partition.publish(1)
+    await partition.work(keeper, partition.tick(NOON_MS + 1_000, "rich", 1))
+    await finish(partition, keeper)
+    written = len(partition.outputs[SCORES])
+    partition.publish(2)
+    await partition.work(keeper, partition.tick(NOON_MS + 2_000, "rich", 2))
+    assert not keeper.is_due()
+    assert len(partition.outputs[SCORES]) == written
+
+
 async def test_what_was_due_before_is_told_by_the_earlier_parameters(partition: Changing) -> None:
     """Two years of silence first, and then the model: each with its own cause."""
     keeper = await opened(partition)
