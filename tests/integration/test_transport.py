@@ -39,7 +39,12 @@ class Job:
         await create_topics_async(self.bootstrap, dict.fromkeys(names, PARTITIONS))
 
     async def publish(
-        self, records: int, *, pace_s: float = 0.0, transactional: bool = False
+        self,
+        records: int,
+        *,
+        pace_s: float = 0.0,
+        transactional: bool = False,
+        abort: bool = False,
     ) -> None:
         producer = AIOKafkaProducer(
             bootstrap_servers=self.bootstrap,
@@ -55,10 +60,13 @@ class Job:
                     key, value = b"%d" % self._random.randrange(KEYS), self._random.randrange(1000)
                     topic = f"{self.group}-{self._random.choice(('in', 'more'))}"
                     sent.append(await producer.send(topic, b"%d" % value, key=key))
-                    n, total = self.truth.get(key, (0, 0))
-                    self.truth[key] = n + 1, total + value
+                    if not abort:
+                        n, total = self.truth.get(key, (0, 0))
+                        self.truth[key] = n + 1, total + value
                 await asyncio.gather(*sent)
-                if transactional:
+                if abort:
+                    await producer.abort_transaction()
+                elif transactional:
                     await producer.commit_transaction()
                 await asyncio.sleep(pace_s)
         finally:
@@ -201,9 +209,11 @@ async def test_a_stalled_worker_commits_nothing_when_it_wakes(job: Job) -> None:
     await job.check()
 
 
-async def test_gaps_of_a_transactional_publisher_are_no_loss(job: Job) -> None:
+async def test_what_a_transactional_publisher_aborts_is_neither_counted_nor_a_loss(job: Job) -> None:
     await job.create()
-    await job.publish(2_000, transactional=True)
+    await job.publish(1_000, transactional=True)
+    await job.publish(500, transactional=True, abort=True)
+    await job.publish(1_000, transactional=True)
     job.worker()
     await job.settle()
     await job.check()
