@@ -209,7 +209,9 @@ async def test_a_stalled_worker_commits_nothing_when_it_wakes(job: Job) -> None:
     await job.check()
 
 
-async def test_what_a_transactional_publisher_aborts_is_neither_counted_nor_a_loss(job: Job) -> None:
+async def test_what_a_transactional_publisher_aborts_is_neither_counted_nor_a_loss(
+    job: Job,
+) -> None:
     await job.create()
     await job.publish(1_000, transactional=True)
     await job.publish(500, transactional=True, abort=True)

@@ -9,7 +9,7 @@ from aiokafka.record.memory_records import MemoryRecords
 from sinks.record import Output, Record
 from streams.transport.transaction import BATCH_BYTES_MAX, Transactions
 
-Read = tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]
+Read = tuple[bytes | None, bytes | None, list[tuple[str, bytes]], int]
 
 
 class Batches:
@@ -28,7 +28,7 @@ class Batches:
         self.sizes.append(len(data))
         records = list(MemoryRecords(data).next_batch())
         assert [record.offset for record in records] == list(range(len(records)))
-        self.read.append([(r.key, r.value, list(r.headers)) for r in records])
+        self.read.append([(r.key, r.value, list(r.headers), r.timestamp) for r in records])
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         done.set_result(None)
         return done
@@ -45,11 +45,11 @@ async def sent(monkeypatch: pytest.MonkeyPatch, records: list[Record]) -> tuple[
 
 async def test_each_batch_is_full_and_holds_what_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
     headers = [("ce_id", b"a/1"), ("ce_type", b"t")]
-    records = [Record(b"%d" % n, b"v" * 1_000, headers, 7) for n in range(3_000)]
-    records.append(Record(b"gone", None))
+    records = [Record(b"%d" % n, b"v" * 1_000, headers, 7 + n) for n in range(3_000)]
+    records.append(Record(b"gone", None, [], 7))
     batches, counts = await sent(monkeypatch, records)
     assert [one for batch in batches.read for one in batch] == [
-        (record.key, record.value, record.headers) for record in records
+        (record.key, record.value, record.headers, record.timestamp_ms) for record in records
     ]
     assert counts == batches.told == [len(batch) for batch in batches.read]
     assert max(batches.sizes) <= BATCH_BYTES_MAX
