@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.change_over import ChangeOver
-from models.changes import change_id
+from models.changes import Change, change_id
 from models.events import Event
 from models.parameters import CDNOW
 from models.policy import Policy
@@ -208,3 +208,24 @@ def test_scores_of_those_who_are_left_are_by_the_earlier_parameters() -> None:
 def test_going_back_and_forth_gives_other_ids(cause: str) -> None:
     ids = {change_id("tier", b"ann", cause, "v1", "gold", second * 1_000) for second in range(3)}
     assert len(ids) == 3
+
+
+def test_who_has_changed_over_is_told_the_same_beside_one_who_has_not() -> None:
+    """Of the one the model is told first, and of the other what its purchase alone has done."""
+    earlier = Policy(tiers=(("low", 0), ("middle", 50_000), ("high", 10_000_000)))
+    later = replace(earlier, params=replace(CDNOW, v=100 * CDNOW.v, version="later"))
+    left, done = (Partition(policy) for policy in (earlier, later))
+    left.one(purchase(1, 0, customer=b"left"))
+    done.one(purchase(2, 0, customer=b"done"))
+    table = left.table | done.table
+    change_over = ChangeOver(START_MS, earlier, {b"left"})
+    events = [purchase(n, 0, 20_000_000, who) for n, who in ((3, b"left"), (4, b"done"))]
+
+    def told(*some: Event) -> list[Change]:
+        arrived = [(event, event.at_ms) for event in some]
+        result = step(later, table.get, arrived, START_MS, change_over)
+        return result.tier_changes
+
+    together = told(*events)
+    assert [change.cause for change in together] == ["model", "purchase", "purchase"]
+    assert together == told(events[0]) + told(events[1])
