@@ -1,7 +1,7 @@
 """The clock goes on while lanes come and go and Kafka is away."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any
@@ -30,17 +30,26 @@ def test_a_lane_that_begins_again_meanwhile_has_no_lag_yet() -> None:
     assert told == []
 
 
-async def test_the_last_tick_of_a_replay_is_told_until_it_is_taken(
+def making_ticks(
     monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Time stands after the last event, so that no later tick would know more."""
-    sent: list[int] = []
+    sent: list[int],
+    fails: Callable[[int], bool],
+    releases: Releases,
+) -> asyncio.Task[None]:
+    """Ticks of partition 3 by the time of events, of which some are not taken.
+
+    Args:
+        monkeypatch: of the test.
+        sent: gets the partition of each.
+        fails: whether the n-th is not taken, from 1.
+        releases: known parameters.
+    """
 
     class Producer:
         async def send(self, _topic: str, _value: bytes, *, partition: int) -> asyncio.Future[None]:
             taken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             sent.append(partition)
-            if len(sent) == 1:
+            if fails(len(sent)):
                 taken.set_exception(KafkaError("away"))
             else:
                 taken.set_result(None)
@@ -57,12 +66,20 @@ async def test_the_last_tick_of_a_replay_is_told_until_it_is_taken(
     monkeypatch.setattr(clock.kafka, "consumer", producer)  # asked by `ends` alone
     monkeypatch.setattr(clock, "RETRY_S", 0)
     monkeypatch.setattr(clock, "_ends", ends)
-    monkeypatch.setattr(clock, "_newest_event_ms", lambda _app: 1_000)
     app: Any = SimpleNamespace(lanes={})
     settings: Any = SimpleNamespace(tick_interval_seconds=0.001, clock="events")
     metrics: Any = SimpleNamespace()
+    return asyncio.create_task(clock.make_ticks(app, settings, metrics, releases))
+
+
+async def test_the_last_tick_of_a_replay_is_told_until_it_is_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Time stands after the last event, so that no later tick would know more."""
+    sent: list[int] = []
+    monkeypatch.setattr(clock, "_newest_event_ms", lambda _app: 1_000)
     releases = Releases(CDNOW, "USD")
-    ticking = asyncio.create_task(clock.make_ticks(app, settings, metrics, releases))
+    ticking = making_ticks(monkeypatch, sent, lambda n: n == 1, releases)
     await asyncio.sleep(0.1)
     assert sent == [3, 3]  # and not again, once it was taken
     releases.newest = Released(CDNOW, 1)  # but for other parameters, which take effect by a tick
@@ -75,38 +92,14 @@ async def test_an_outage_is_a_line_of_the_log_not_one_a_second(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A night without Kafka would push out of a rotated log what went before it."""
-    tries: list[int] = []
-
-    class Producer:
-        async def send(self, _topic: str, _value: bytes, *, partition: int) -> asyncio.Future[None]:
-            taken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            tries.append(partition)
-            if len(tries) in range(1, 6) or len(tries) in range(10, 15):
-                taken.set_exception(KafkaError("away"))
-            else:
-                taken.set_result(None)
-            return taken
-
-    @asynccontextmanager
-    async def producer(*_: Any, **__: Any) -> AsyncIterator[Producer]:
-        yield Producer()
-
-    async def ends(_app: Any) -> dict[int, dict[str, int]]:
-        return {3: {}}
-
-    monkeypatch.setattr(clock.kafka, "producer", producer)
-    monkeypatch.setattr(clock, "RETRY_S", 0)
-    monkeypatch.setattr(clock, "_ends", ends)
-    monkeypatch.setattr(clock, "_newest_event_ms", lambda _app: 1_000 + len(tries))
-    app: Any = SimpleNamespace(lanes={})
-    settings: Any = SimpleNamespace(tick_interval_seconds=0.001, clock="events")
-    metrics: Any = SimpleNamespace()
+    sent: list[int] = []
+    monkeypatch.setattr(clock, "_newest_event_ms", lambda _app: 1_000 + len(sent))
+    away = [*range(1, 6), *range(10, 15)]
     with caplog.at_level("INFO", logger="streams.clock"):
-        ticking = asyncio.create_task(
-            clock.make_ticks(app, settings, metrics, Releases(CDNOW, "USD"))
-        )
-        while len(tries) < 20:
-            await asyncio.sleep(0.001)
+        ticking = making_ticks(monkeypatch, sent, away.__contains__, Releases(CDNOW, "USD"))
+        async with asyncio.timeout(20):
+            while len(sent) < 20:
+                await asyncio.sleep(0.001)
         ticking.cancel()
     again = "ticks are made again"
     assert [record.getMessage() for record in caplog.records] == [
