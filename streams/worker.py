@@ -184,7 +184,7 @@ async def _work(
     log.info("stopping: finishes the batches in flight")
     try:
         async with asyncio.timeout(STOP_S_MAX):
-            await app.consumer.release()
+            in_order = await app.consumer.release()
             await app.stop()
     except TimeoutError:
         raise WorkerFailed(
@@ -193,7 +193,10 @@ async def _work(
         ) from None
     if app.failed.done():
         raise _complaint(settings, app.failed.result())
-    log.info("stopped: all that was begun is committed")
+    if in_order:
+        log.info("stopped: all that was begun is committed")
+    else:
+        log.warning("stopped: what was not committed in time, the next start does again")
 
 
 def _watch(app: LaneApp, task: asyncio.Task[None]) -> None:

@@ -132,11 +132,17 @@ class LaneConsumer(InertConsumer):
         if self._kafka is not None:
             await stop(self._kafka)
 
-    async def release(self) -> None:
-        """Finish and let go of every lane."""
+    async def release(self) -> bool:
+        """Finish and let go of every lane.
+
+        Returns:
+            Whether each ended in order, and none in the middle of a batch.
+        """
         self._closing = True
+        lanes = list(self.lanes.values())
         await self._drain()
         await self._close(set(self.lanes))
+        return not any(lane.cut_off for lane in lanes)
 
     async def abandon(self) -> None:
         """Commit nothing more, and leave the group at once."""

@@ -49,6 +49,7 @@ class Lane:
         self._in_hand: Batch | None = None
         self.ready = False
         self.recovering = False
+        self.cut_off = False  # in the middle of a batch
         self._settings, self._feed, self._table = settings, feed, table
         self._keeper_factory = keeper
         self.keeper: Keeper | None = None
@@ -88,6 +89,7 @@ class Lane:
         await asyncio.wait({task}, timeout=timeout_s)
         if not task.done():
             self._log.warning("lane %d: the batch in flight did not end in time", self.number)
+            self.cut_off = True
             task.cancel()
             await asyncio.wait({task}, timeout=timeout_s)
             self.ready = False

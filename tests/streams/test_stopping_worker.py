@@ -16,7 +16,7 @@ from streams.readiness import Readiness
 
 async def _end(
     monkeypatch: pytest.MonkeyPatch,
-    release: Callable[[Any], Awaitable[None]],
+    release: Callable[[Any], Awaitable[bool]],
     before: Callable[[Any], None] = lambda _app: None,
 ) -> None:
     """Tell a worker to stop whose lanes let go as they do here."""
@@ -38,14 +38,23 @@ async def _end(
     await worker._work(app, nothing, nothing, nothing, stop)
 
 
-async def test_in_order(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(
+    ("in_order", "says"),
+    [
+        (True, "stopped: all that was begun is committed"),
+        (False, "stopped: what was not committed in time, the next start does again"),
+    ],
+)
+async def test_what_became_of_the_batches_in_flight_is_told(
+    in_order: bool, says: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.INFO)
 
-    async def release(_app: Any) -> None:
-        pass
+    async def release(_app: Any) -> bool:
+        return in_order
 
     await _end(monkeypatch, release)
-    assert caplog.messages[-1] == "stopped: all that was begun is committed"
+    assert caplog.messages[-1] == says
 
 
 async def test_what_fails_while_it_stops_is_told(
@@ -53,8 +62,9 @@ async def test_what_fails_while_it_stops_is_told(
 ) -> None:
     caplog.set_level(logging.INFO)
 
-    async def release(app: Any) -> None:
+    async def release(app: Any) -> bool:
         app.failed.set_result(MessageSizeTooLargeError("of the batch in flight"))
+        return True
 
     with pytest.raises(Complaint, match="MessageSizeTooLargeError"):
         await _end(monkeypatch, release)
@@ -64,8 +74,8 @@ async def test_what_fails_while_it_stops_is_told(
 async def test_what_fails_while_it_gives_up_does_not_hide_why(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async def release(_app: Any) -> None:
-        pass
+    async def release(_app: Any) -> bool:
+        return True
 
     async def abandon() -> None:
         raise KafkaConnectionError("while the consumer stopped")
@@ -81,8 +91,9 @@ async def test_what_fails_while_it_gives_up_does_not_hide_why(
 async def test_what_does_not_end_in_time_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker, "STOP_S_MAX", 0.02)
 
-    async def release(_app: Any) -> None:
+    async def release(_app: Any) -> bool:
         await asyncio.sleep(3600)
+        return True
 
     with pytest.raises(Complaint, match="did not stop within"):
         await _end(monkeypatch, release)

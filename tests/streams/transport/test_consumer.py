@@ -20,6 +20,7 @@ class FakeLane:
         self.may_end = asyncio.Event()
         self.may_end.set()
         self.started = self.closed = 0
+        self.cut_off = False
 
     def start(self) -> asyncio.Future[None]:
         self.started += 1
@@ -107,6 +108,15 @@ async def test_a_shutdown_in_the_midst_of_a_rebalance_ends_in_order() -> None:
     await asyncio.gather(consumer._drain(), consumer.release())
     assert consumer.lanes == {}
     assert (whole.closed, recovering.closed) == (1, 1)
+
+
+@pytest.mark.parametrize("cut_off", [False, True])
+async def test_a_batch_that_was_cut_off_is_told(cut_off: bool) -> None:
+    whole, broken = FakeLane(0), FakeLane(1, whole=False)
+    broken.cut_off = cut_off  # else it was taking over: nothing was in flight
+    consumer = new_consumer(whole, broken, generation=4)
+    assert await consumer.release() is not cut_off
+    assert consumer.lanes == {}
 
 
 async def test_no_lane_starts_after_a_shutdown_has_begun() -> None:

@@ -235,6 +235,7 @@ async def test_a_drain_ends_the_batch_in_flight(broker: Broker) -> None:
     assert not draining.done()
     broker.hold.set()
     assert await draining is True
+    assert not lane.cut_off
     assert counted(broker) == 3
     broker.publish(IN, 2)
     lane.start()  # kept: it goes on without taking over
@@ -250,6 +251,7 @@ async def test_a_batch_that_does_not_end_in_time_is_given_up(broker: Broker) -> 
     lane.start()
     await until(lambda: lane._commit is not None)
     assert await lane.drain(0.01) is False
+    assert lane.cut_off
     await lane.close()
     broker.hold.set()
     successor, _ = new_lane(broker)
