@@ -28,8 +28,10 @@ def clock(records: Iterable[Any], latest_ms: float) -> list[int]:
         records: in the order of the log.
         latest_ms: epoch ms beyond which a record's stamp says nothing.
     """
-    stamps = (record.timestamp for record in records)
-    return list(accumulate((ms if ms <= latest_ms else 0 for ms in stamps), max))
+    stamps = [record.timestamp for record in records]
+    if max(stamps, default=0) > latest_ms:
+        stamps = [ms if ms <= latest_ms else 0 for ms in stamps]
+    return list(accumulate(stamps, max))
 
 
 class Alignment:
