@@ -211,3 +211,7 @@ def test_an_empty_shop_is_one_sentence(clv, named_settings):
     ran = clv("calendar", **place)
     assert (ran.status, ran.out) == (1, "")
     assert ran.err == "clv: There is no customer yet: publish events and run a worker.\n"
+    program = clv("calendar", "--days", "3", "--json", **place)
+    assert (program.status, program.err) == (0, "")
+    days = json.loads(program.out)["days"]
+    assert [day["customers"] for day in days] == [0, 0, 0]
