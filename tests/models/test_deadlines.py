@@ -55,6 +55,24 @@ def test_valid_until_is_never_after_the_first_silent_change(
         assert refunded or silent[0].at_ms - until_ms <= SECOND_MS
 
 
+# By steps of a few percent, so that some fall as a day leaves the window, and some in between.
+@pytest.mark.parametrize("floor", range(2_000, 40_000, 1_500))
+def test_a_fall_is_exact_whichever_day_has_to_leave_for_it(floor: int) -> None:
+    """What is expected still makes up for the first days that leave, or for none."""
+    policy = Policy(tiers=(("low", 0), ("high", floor)), churn_levels=(("gone", 0.999999),))
+    partition, naive = Partition(policy), Naive(policy)
+    for number, day in enumerate((0, 40, 80, 120, 200)):
+        event = purchase(number, day)
+        partition.one(event)
+        naive.apply(event, naive.as_of_ms)
+    said = len(naive.changes)
+    naive.silence(event.at_ms + SILENT_DAYS * DAY_MS)
+    until = score_of(partition).valid_until
+    assert until is not None
+    early_ms = naive.changes[said].at_ms - milliseconds(until)
+    assert 0 <= early_ms <= SECOND_MS
+
+
 def milliseconds(text: str) -> int:
     return msgspec.json.decode(f'{{"at":"{text}"}}'.encode(), type=_At).at_ms
 
