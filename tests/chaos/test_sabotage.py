@@ -38,7 +38,7 @@ pytestmark = [
 ]
 
 ABOUT: dict[str, Mapping[Fault, float]] = {
-    "release": {join_or_leave: 1},
+    "release": {join_or_leave: 1, kill_worker: 1},
     "offsets": {kill_worker: 1, refuse_sends: 2},
     "fence": {overtake_worker: 1},
     "redis": {strand_writer: 1},
