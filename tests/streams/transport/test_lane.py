@@ -187,6 +187,35 @@ async def test_whose_transaction_was_open_for_too_long_begins_again(broker: Brok
     await lane.close()
 
 
+async def test_a_stalled_owner_commits_nothing_once_the_changelog_is_read(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its successor would know nothing of it: fence first, then read."""
+    broker.publish(IN, 3)
+    broker.hold.clear()
+    _, (stalled, _) = Agent(broker), new_lane(broker)
+    ends = stalled.start()
+    await until(lambda: stalled._commit is not None)
+    read = lane_module.read_changelog
+
+    async def read_and_wake(*arguments: Any) -> Reached:
+        reached = await read(*arguments)
+        broker.hold.set()
+        await asyncio.sleep(0.01)  # the commit comes now
+        return reached
+
+    monkeypatch.setattr(lane_module, "read_changelog", read_and_wake)
+    successor, table = new_lane(broker)
+    successor.start()
+    with pytest.raises(AssertionError, match="fenced"):
+        async with asyncio.timeout(2):
+            await ends
+    await until(lambda: table.partition(0).get(b"n") == b"3")
+    assert [one.value for one in broker.changelog] == [b"3"]
+    await stalled.close()
+    await successor.close()
+
+
 async def test_whoever_is_no_member_any_more_does_not_fence_the_new_owner(broker: Broker) -> None:
     broker.publish(IN)
     broker.faults, broker.member = [KafkaError("away")], False
