@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,6 +14,8 @@ from streams import kafka
 from streams.complaint import Complaint
 from streams.settings import PREFIX, Settings
 from streams.topics import MODEL_PARAMS, Topic, every_topic
+
+Described = Mapping[str, Any]  # a topic, in the words of Kafka's answer
 
 _APPLY: Final = "run `clv topics apply`"
 
@@ -69,7 +71,7 @@ async def differences(settings: Settings, client: AIOKafkaAdminClient) -> list[D
         WrongTopics: the broker is the demo's.
     """
     await _refuse_embedded(settings, client)
-    described = await client.describe_topics()
+    described = await _described(client)
     partitions = _counts(described)
     wanted = every_topic(settings)
     found = [
@@ -77,8 +79,7 @@ async def differences(settings: Settings, client: AIOKafkaAdminClient) -> list[D
         for topic in wanted
         if topic.name not in partitions
     ]
-    found += _wrong_counts(wanted, partitions)
-    found += _too_few_replicas(wanted, described, settings.replication_factor)
+    found += _beyond_repair(settings, wanted, described)
     found += await _wrong_settings(client, [t for t in wanted if t.name in partitions])
     return found
 
@@ -107,7 +108,7 @@ async def existing_partitions(settings: Settings, names: Iterable[str]) -> dict[
         KafkaAway: Kafka cannot be reached.
     """
     async with kafka.admin(settings) as client:
-        partitions = await _partitions(client)
+        partitions = _counts(await _described(client))
     missing = [Difference(name, "are missing", _APPLY) for name in names if name not in partitions]
     if missing:
         raise WrongTopics(sentences(missing))
@@ -130,13 +131,11 @@ async def apply(settings: Settings) -> tuple[list[str], list[str]]:
     """
     async with kafka.admin(settings) as client:
         await _refuse_embedded(settings, client)
-        described = await client.describe_topics()
+        described = await _described(client)
         partitions = _counts(described)
         topics = every_topic(settings)
-        beyond_repair = _wrong_counts(topics, partitions)
-        beyond_repair += _too_few_replicas(topics, described, settings.replication_factor)
-        if beyond_repair:
-            raise WrongTopics(sentences(beyond_repair))
+        if wrong := _beyond_repair(settings, topics, described):
+            raise WrongTopics(sentences(wrong))
         missing = [topic for topic in topics if topic.name not in partitions]
         await _create(settings, client, missing)
         existing = [topic for topic in topics if topic.name in partitions]
@@ -158,6 +157,14 @@ async def _refuse_embedded(settings: Settings, client: AIOKafkaAdminClient) -> N
         )
 
 
+def _beyond_repair(
+    settings: Settings, topics: Sequence[Topic], described: Sequence[Described]
+) -> list[Difference]:
+    """What is not to be mended by a command."""
+    counts = _wrong_counts(topics, _counts(described))
+    return counts + _too_few_replicas(topics, described, settings.replication_factor)
+
+
 def _wrong_counts(topics: Iterable[Topic], partitions: Mapping[str, int]) -> list[Difference]:
     topics = [topic for topic in topics if topic.name in partitions]
     parted = "see 'Add partitions' in grafana/RUNBOOK.md"
@@ -175,7 +182,7 @@ def _wrong_counts(topics: Iterable[Topic], partitions: Mapping[str, int]) -> lis
 
 
 def _too_few_replicas(
-    topics: Iterable[Topic], described: Iterable[Mapping[str, Any]], wanted: int
+    topics: Iterable[Topic], described: Iterable[Described], wanted: int
 ) -> list[Difference]:
     """Those made before there were so many brokers: one that fails would take them along."""
     replicas = {
@@ -196,12 +203,13 @@ def _too_few_replicas(
     return wrong
 
 
-async def _partitions(client: AIOKafkaAdminClient) -> dict[str, int]:
-    # Of all topics: asking for one by name makes brokers create it where they may.
-    return _counts(await client.describe_topics())
+async def _described(client: AIOKafkaAdminClient) -> list[Described]:
+    # All topics: asking for one by name makes brokers create it where they may.
+    described: list[Described] = await client.describe_topics()
+    return described
 
 
-def _counts(described: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+def _counts(described: Iterable[Described]) -> dict[str, int]:
     return {topic["topic"]: len(topic["partitions"]) for topic in described}
 
 
@@ -278,7 +286,7 @@ async def _create(settings: Settings, client: AIOKafkaAdminClient, topics: list[
     # A broker knows a new topic a moment later than the controller that made it.
     names = {topic.name for topic in topics}
     deadline = time.monotonic() + _CREATED_WITHIN_SECONDS
-    while not names <= (await _partitions(client)).keys():
+    while not names <= _counts(await _described(client)).keys():
         if time.monotonic() > deadline:
             raise WrongTopics(f"Kafka does not show the new topics ({', '.join(sorted(names))}).")
         await asyncio.sleep(_POLL_SECONDS)
