@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from importlib.metadata import version
 from typing import Any
 
@@ -86,14 +86,14 @@ async def run(
         if not await wait_for(redis.name, redis.open):
             return
         following = asyncio.create_task(feed.run())
-        if not await _before(feed.caught_up.wait(), following, stop):
+        if not await _before(feed.caught_up.wait(), stop, following):
             return
         app = create_app(settings, policy, feed.releases, metrics, redis, readiness)
         following.add_done_callback(lambda task: _watch(app, task))
         readiness.watch(app)
         watching = asyncio.create_task(kafka_watch.watch(settings, readiness))
         watching.add_done_callback(lambda task: _watch(app, task))
-        if await _before(app.start(), following, stop):
+        if await _before(app.start(), stop, following):
             started(app)
             await _work(app, settings, metrics, feed.releases, stop)
     finally:
@@ -116,7 +116,8 @@ class Waiting:
         self._readiness.away(dependency, "has not answered yet")
         while not self._stop.is_set():
             try:
-                if not await self._unless_stopped(attempt()):
+                # A silent server may take longer to answer than we are given to stop.
+                if not await _before(attempt(), self._stop):
                     return False
             except Unusable as error:
                 raise WorkerFailed(str(error)) from error
@@ -133,33 +134,23 @@ class Waiting:
             wait_s = min(2 * wait_s, RETRY_S_MAX)
         return False
 
-    async def _unless_stopped(self, attempt: Awaitable[object]) -> bool:
-        """Whether it was done: a silent server may take longer than we are given to stop."""
-        trying = asyncio.ensure_future(attempt)
-        stopping: asyncio.Task[Any] = asyncio.create_task(self._stop.wait())
-        await asyncio.wait({trying, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        if not trying.done():
-            trying.cancel()
-            return False
-        trying.result()
-        return True
-
 
 async def _before(
-    doing: Coroutine[Any, Any, Any], following: asyncio.Task[None], stop: asyncio.Event
+    attempt: Awaitable[object], stop: asyncio.Event, following: asyncio.Task[None] | None = None
 ) -> bool:
-    """Do something that waits for Kafka; False where the worker was told to stop before."""
-    starting: asyncio.Task[Any] = asyncio.create_task(doing)
+    """Do something that waits for a server; False where the worker was told to stop before."""
+    trying = asyncio.ensure_future(attempt)
     stopping: asyncio.Task[Any] = asyncio.create_task(stop.wait())
-    ends: set[asyncio.Task[Any]] = {starting, stopping, following}
+    ends: set[asyncio.Future[Any]] = {trying, stopping}
+    if following is not None:
+        ends.add(following)
     await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
-    if starting.done():
-        starting.result()
+    if trying.done():
+        trying.result()
         return True
-    starting.cancel()
-    if following.done():
+    trying.cancel()
+    if following is not None and following.done():
         following.result()  # it only ends by an error
     return False
 
