@@ -9,6 +9,7 @@ import msgspec
 from models.parameters import ModelParams
 from models.releases import Released
 from sinks.record import NO_HEADERS, Record, Records
+from streams.transport.received import Seen
 
 KEY: Final = b""
 
@@ -31,6 +32,7 @@ class Progress(msgspec.Struct, frozen=True, omit_defaults=True):
     Attributes:
         now_ms: time that the partition has reached, epoch milliseconds.
         offsets: by input topic, the next offset to apply.
+        newest: by input topic, offset and Kafka timestamp of the last record applied.
         params: what customers are scored by.
         earlier: while the partition changes over, what those are scored by who are left.
         since_ms: when that change-over began, epoch milliseconds.
@@ -38,6 +40,7 @@ class Progress(msgspec.Struct, frozen=True, omit_defaults=True):
 
     now_ms: int = 0
     offsets: dict[str, int] = {}
+    newest: dict[str, Seen] = {}
     params: Parameters | None = None
     earlier: Parameters | None = None
     since_ms: int = 0

@@ -29,6 +29,7 @@ from streams import progress
 from streams.dead_letters import DeadLetterLimit, dead_letter
 from streams.follower import Follower
 from streams.intake import Intake, take_in
+from streams.progress import Progress
 from streams.readiness import Readiness
 from streams.report import Report
 from streams.scoring import Scoring
@@ -39,6 +40,7 @@ from streams.transport.app import LaneApp
 from streams.transport.batch import Batch
 from streams.transport.changelog import DamagedChangelog
 from streams.transport.lane import Lane
+from streams.transport.received import Seen
 from streams.transport.transaction import PASSING, is_passing
 
 DUE_MAX = 5_000
@@ -126,9 +128,13 @@ class Scorekeeper:
         """By input topic, the next offset to apply, as the changelog has it."""
         return self._progress().offsets
 
-    def _progress(self) -> progress.Progress:
+    def newest(self) -> dict[str, Seen]:
+        """By input topic, the last record applied, as the changelog has it."""
+        return self._progress().newest
+
+    def _progress(self) -> Progress:
         stored = self._table.get(progress.KEY)
-        return progress.Progress() if stored is None else progress.decode(stored)
+        return Progress() if stored is None else progress.decode(stored)
 
     async def begin(self, mark: int) -> None:
         """Rebuild deadlines and gauges, and bring Redis up to the changelog."""
@@ -262,8 +268,14 @@ class Scorekeeper:
         if intake is not None:
             letters = [dead_letter(record, why) for record, why in intake.all_refused(result)]
             outputs += [Output(DEAD_LETTERS, number, letters), *intake.rerouted_outputs()]
-        offsets = {tp.topic: at for tp, at in (self._lane.applied | batch.offsets).items()}
-        reached = self._scoring.reached(result.now_ms, offsets, result.states)
+        reached = self._scoring.reached(
+            Progress(
+                result.now_ms,
+                {tp.topic: at for tp, at in (self._lane.applied | batch.offsets).items()},
+                {tp.topic: seen for tp, seen in (self._lane.newest | batch.newest).items()},
+            ),
+            result.states,
+        )
         outputs.append(Output(shared.changelog, number, progress.records(reached, result.states)))
         begun_s = time.perf_counter()
         try:

@@ -14,6 +14,8 @@ from dataclasses import replace
 from itertools import islice
 from typing import Final
 
+import msgspec
+
 from models.change_over import ChangeOver
 from models.policy import Policy
 from models.releases import Released, Releases
@@ -134,20 +136,19 @@ class Scoring:
             self._left.pop(customer, None)
         self._end_if_done()
 
-    def reached(self, now_ms: int, offsets: dict[str, int], states: Mapping[bytes, bytes]) -> bytes:
+    def reached(self, reached: Progress, states: Mapping[bytes, bytes]) -> bytes:
         """The progress, encoded, as it will be once a transaction is committed.
 
         Args:
-            now_ms: the partition's time then.
-            offsets: by input topic.
-            states: that it writes.
+            reached: without the parameters.
+            states: that the transaction writes.
         """
-        if self.change_over is None or self._left.keys() <= states.keys():
-            return progress.encode(Progress(now_ms, offsets, self._stored))
-        since_ms = self.change_over.since_ms
-        return progress.encode(
-            Progress(now_ms, offsets, self._stored, self._stored_before, since_ms)
-        )
+        reached = msgspec.structs.replace(reached, params=self._stored)
+        if self.change_over is not None and not self._left.keys() <= states.keys():
+            reached = msgspec.structs.replace(
+                reached, earlier=self._stored_before, since_ms=self.change_over.since_ms
+            )
+        return progress.encode(reached)
 
     def apart(self, customers: list[bytes]) -> Iterator[tuple[Policy, list[bytes]]]:
         """Customers by the rules of their last scores."""

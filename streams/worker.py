@@ -25,6 +25,7 @@ from streams.settings import Settings
 from streams.transport.app import LaneApp
 from streams.transport.changelog import DamagedChangelog
 from streams.transport.consumer import InstanceTakenError
+from streams.transport.position import OffsetGapError
 
 log = logging.getLogger(__name__)
 
@@ -220,6 +221,8 @@ def _complaint(settings: Settings, error: BaseException) -> Complaint:
             )
         case UnknownVersion():
             said = f"{topics.changelog(settings)}: {error}; nothing was written."
+        case OffsetGapError():
+            said = f"{error}. Nothing of the batch at hand was committed."
         case DamagedChangelog():
             said = (
                 f"{error}; nothing of the batch at hand was committed: "

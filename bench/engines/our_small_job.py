@@ -19,6 +19,7 @@ from streams import logs
 from streams.transport.app import LaneApp
 from streams.transport.batch import Batch
 from streams.transport.lane import Lane
+from streams.transport.received import Seen
 from streams.transport.roles import LaneSettings
 
 RECORDS_MAX = 50_000  # as our worker has by default
@@ -63,6 +64,10 @@ class Restored:
 
     def offsets(self) -> dict[str, int]:
         """The group's committed offsets are believed."""
+        return {}
+
+    def newest(self) -> dict[str, Seen]:
+        """Not kept: inputs of a benchmark are not made anew."""
         return {}
 
     async def begin(self, mark: int) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 from aiokafka.structs import TopicPartition
 
 from sinks.record import Output
-from streams.transport.received import Received
+from streams.transport.received import Received, Seen
 
 if TYPE_CHECKING:
     from streams.transport.lane import Lane
@@ -22,14 +22,17 @@ class Batch:
     Faust would acknowledge the message and go on.
     """
 
-    __slots__ = ("_committed", "_done", "lane", "offsets", "records")
+    __slots__ = ("_committed", "_done", "lane", "newest", "offsets", "records")
 
     def __init__(self, lane: "Lane", records: Mapping[TopicPartition, list[Any]]) -> None:
         self.lane = lane
         self.records: dict[str, list[Received]] = {
             tp.topic: list(chunk) for tp, chunk in records.items()
         }
-        self.offsets = {tp: chunk[-1].offset + 1 for tp, chunk in records.items()}
+        self.newest = {
+            tp: Seen(chunk[-1].offset, chunk[-1].timestamp) for tp, chunk in records.items()
+        }
+        self.offsets = {tp: seen.offset + 1 for tp, seen in self.newest.items()}
         self._committed = False
         self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 

@@ -18,6 +18,7 @@ from sinks.record import Output
 from streams.transport.batch import Batch
 from streams.transport.changelog import DamagedChangelog, read_changelog
 from streams.transport.position import Position
+from streams.transport.received import Seen
 from streams.transport.roles import Feed, Keeper, KeeperFactory, LaneSettings
 from streams.transport.table import StateTable
 from streams.transport.transaction import PASSING, Transactions, is_passing
@@ -64,6 +65,11 @@ class Lane:
     def applied(self) -> dict[TopicPartition, int]:
         """By input, the next offset to apply."""
         return self._position.applied
+
+    @property
+    def newest(self) -> dict[TopicPartition, Seen]:
+        """By input, the last record applied, where it is known."""
+        return self._position.newest
 
     # -- life ---------------------------------------------------------------------------------
 
@@ -196,6 +202,10 @@ class Lane:
         self._position.applied = {
             tp: max(at, known.get(tp.topic, 0)) for tp, at in committed.items()
         }
+        newest = self.keeper.newest()
+        self._position.newest = {
+            tp: newest[tp.topic] for tp in self._position.inputs if tp.topic in newest
+        }
         self._untold.begin(self._position.applied, committed)
         await self.keeper.begin(mark)
         self._heed_draining()
@@ -258,6 +268,7 @@ class Lane:
             self._in_hand = batch = Batch(self, records)
             await self._work_on(batch)
             self._position.applied.update(batch.offsets)
+            self._position.newest.update(batch.newest)
             self._in_hand = None
             self._backoff_s = BACKOFF_S_MIN
 

@@ -5,7 +5,7 @@ than seven: that alone is more than half of the work of reading. Importing this 
 consumer of the process give `Received` in its place, but for those that have deserializers.
 """
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from aiokafka.consumer.fetcher import PartitionRecords
@@ -32,6 +32,18 @@ class Received(msgspec.Struct, gc=False):
     key: bytes | None
     value: bytes | None
     headers: tuple[tuple[str, bytes], ...]
+
+
+class Seen(NamedTuple):
+    """By what a record is known again.
+
+    Attributes:
+        offset: its place in the partition.
+        timestamp_ms: Kafka's, epoch milliseconds.
+    """
+
+    offset: int
+    timestamp_ms: int
 
 
 _deserialized: Final = PartitionRecords._consumer_record  # noqa: SLF001

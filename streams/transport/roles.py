@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from aiokafka.structs import TopicPartition
 
+from streams.transport.received import Seen
 from streams.transport.turns import Turns
 
 if TYPE_CHECKING:
@@ -53,6 +54,10 @@ class Keeper(Protocol):
 
         Must know all that was ever committed with `hold_offsets`.
         """
+        ...
+
+    def newest(self) -> Mapping[str, Seen]:
+        """By input topic, the last record applied as the changelog has it; none: unknown."""
         ...
 
     async def begin(self, mark: int) -> None:

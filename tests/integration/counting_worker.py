@@ -15,6 +15,7 @@ from typing import Any
 from sinks.record import Output, Record
 from streams.transport.app import LaneApp
 from streams.transport.lane import Lane
+from streams.transport.received import Seen
 from streams.transport.roles import LaneSettings
 
 
@@ -31,6 +32,9 @@ class Counts:
         return False
 
     def offsets(self) -> dict[str, int]:
+        return {}
+
+    def newest(self) -> dict[str, Seen]:
         return {}
 
     def restore(self, records: list[Any], remaining: int) -> None:

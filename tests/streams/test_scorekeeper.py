@@ -34,6 +34,7 @@ from streams.scorekeeper import Scorekeeper, Shared
 from streams.together import Together
 from streams.topics import DEAD_LETTERS, ENGAGEMENTS, PURCHASES, SCORES, TIER_CHANGES
 from streams.transport.changelog import DamagedChangelog
+from streams.transport.received import Seen
 from tests.streams.test_intake import NOON_MS, PARTITIONS, record, residents
 
 pytestmark = pytest.mark.redis
@@ -99,6 +100,7 @@ class Partition:
         lane: Any = SimpleNamespace(
             number=NUMBER,
             applied={},
+            newest={},
             has_applied=self._has_applied,
             heed_successor=lambda: asyncio.sleep(0),
         )
@@ -114,13 +116,15 @@ class Partition:
 
     def batch(self, **records: list[Any]) -> Any:
         """Records by topic, as a lane hands them to the agent."""
+        newest = {
+            TopicPartition(f"clv.{name}", NUMBER): Seen(chunk[-1].offset, chunk[-1].timestamp)
+            for name, chunk in records.items()
+            if name != "clock"
+        }
         return SimpleNamespace(
             records={f"clv.{name}": chunk for name, chunk in records.items()},
-            offsets={
-                TopicPartition(f"clv.{name}", NUMBER): chunk[-1].offset + 1
-                for name, chunk in records.items()
-                if name != "clock"
-            },
+            newest=newest,
+            offsets={tp: seen.offset + 1 for tp, seen in newest.items()},
             commit=self.commit,
         )
 
@@ -238,11 +242,14 @@ async def test_a_redis_that_was_emptied_while_nothing_came_has_all_again(
 async def test_the_changelog_holds_the_offsets_of_all_inputs(partition: Partition) -> None:
     """The group may know them a second later, or never."""
     keeper = await partition.keeper()
-    keeper._lane.applied = {TopicPartition(ENGAGEMENTS, NUMBER): 7}
+    engagements = TopicPartition(ENGAGEMENTS, NUMBER)
+    keeper._lane.applied, keeper._lane.newest = {engagements: 7}, {engagements: Seen(5, 8_000)}
     await partition.work(keeper, partition.batch(purchases=[purchase(0, ANN), purchase(1, BEA)]))
     successor = Scorekeeper(partition.shared, keeper._lane, {})
     successor.restore(partition.changelog, 0)
     assert successor.offsets() == {PURCHASES: 2, ENGAGEMENTS: 7}
+    newest = purchase(1, BEA)
+    assert successor.newest() == {PURCHASES: (1, newest.timestamp), ENGAGEMENTS: (5, 8_000)}
 
 
 async def test_a_transaction_that_fails_leaves_everything_as_it_was(partition: Partition) -> None:
@@ -487,7 +494,7 @@ async def test_who_was_overtaken_while_it_took_over_is_told_so(
     async def heed_successor() -> None:
         raise ProducerFenced
 
-    lane: Any = SimpleNamespace(number=NUMBER, applied={}, heed_successor=heed_successor)
+    lane: Any = SimpleNamespace(number=NUMBER, applied={}, newest={}, heed_successor=heed_successor)
     late = Scorekeeper(partition.shared, lane, {})
     await late.prepare()
     late.restore(read, 0)

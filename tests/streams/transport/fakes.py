@@ -11,6 +11,7 @@ from sinks.record import Output, Record
 from streams.transport.batch import Batch
 from streams.transport.lane import Lane
 from streams.transport.pace import Pace
+from streams.transport.received import Seen
 from streams.transport.roles import LaneSettings
 from streams.transport.table import StateTable
 from streams.transport.turns import Turns
@@ -70,6 +71,14 @@ class Broker:
     def end_transaction(self, tp: TopicPartition) -> None:
         """Append a marker, which is never delivered."""
         self.markers[tp] = self.end(tp) + 1
+
+    def make_anew(self, tp: TopicPartition, count: int, *, first_ms: int) -> None:
+        """Another log in its place, a record each millisecond."""
+        self.logs[tp] = [record(tp, offset) for offset in range(count)]
+        for one in self.logs[tp]:
+            one.timestamp += first_ms
+        self.begins[tp] = 0
+        self.markers.pop(tp, None)
 
     def expire(self, tp: TopicPartition, before: int) -> None:
         """Delete what the retention has passed."""
@@ -181,6 +190,9 @@ class Counts:
         return False
 
     def offsets(self) -> dict[str, int]:
+        return {}
+
+    def newest(self) -> dict[str, Seen]:
         return {}
 
     def restore(self, records: list[Any], remaining: int) -> None:

@@ -16,6 +16,7 @@ from streams.transport.changelog import Reached
 from streams.transport.lane import Lane
 from streams.transport.pace import Pace
 from streams.transport.position import OffsetGapError
+from streams.transport.received import Seen
 from streams.transport.turns import Turns
 from tests.streams.transport.fakes import (
     CLOCK,
@@ -315,6 +316,28 @@ async def test_what_a_cancelled_fetch_was_given_is_fetched_again(broker: Broker)
     lane.start()
     await until(lambda: len(agent.applied) == 3)
     assert [offset for _, offset in agent.applied] == [0, 1, 2]
+    await lane.close()
+
+
+@pytest.mark.parametrize("stored", [False, True])
+async def test_an_input_made_anew_is_not_read_from_its_middle(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch, stored: bool
+) -> None:
+    """By a lane that was paused for a rebalance, and by the number's next owner."""
+    broker.publish(IN, 3)
+    agent, (lane, _) = Agent(broker), new_lane(broker)
+    lane.start()
+    await until(lambda: len(agent.applied) == 3)
+    assert await lane.drain(1)
+    assert lane.newest == {IN: Seen(2, 2)}
+    if stored:
+        await lane.close()
+        monkeypatch.setattr(Counts, "newest", lambda _: {"in": Seen(2, 2), "gone": Seen(9, 9)})
+        lane, _ = new_lane(broker)
+    broker.make_anew(IN, 9, first_ms=1_000)
+    with pytest.raises(OffsetGapError, match="no longer holds at offset 2"):
+        await lane.start()
+    assert counted(broker) == 3
     await lane.close()
 
 

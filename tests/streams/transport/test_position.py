@@ -1,8 +1,13 @@
 """Where a lane stands: what is fetched is not yet applied, and a marker is no loss."""
 
-import pytest
+import asyncio
 
+import pytest
+from aiokafka.errors import KafkaTimeoutError
+
+from streams.transport import position as position_module
 from streams.transport.position import OffsetGapError, Position
+from streams.transport.received import Seen
 from tests.streams.transport.fakes import CLOCK, IN, MORE, SETTINGS, Broker
 
 
@@ -100,3 +105,65 @@ async def test_a_gap_is_a_loss_where_the_log_begins_behind_it(broker: Broker, be
     else:
         with pytest.raises(OffsetGapError, match="no longer has offset 2"):
             await fetched(broker, position)
+
+
+@pytest.fixture
+async def done(broker: Broker) -> Position:
+    """Five records of the first topic are applied, and the position is left with them."""
+    position = await begun(broker)
+    position.applied[IN], position.newest[IN] = 5, Seen(4, 4)
+    return position
+
+
+@pytest.mark.parametrize("count", [0, 3, 4, 5, 6, 200])
+async def test_a_log_made_anew_is_noticed_however_long_it_is(
+    broker: Broker, done: Position, count: int
+) -> None:
+    broker.make_anew(IN, count, first_ms=1_000)
+    with pytest.raises(OffsetGapError, match="in-0 no longer holds at offset 4"):
+        await done.rewind()
+
+
+async def test_a_log_is_recognised_by_the_record_applied_last(
+    broker: Broker, done: Position
+) -> None:
+    await done.rewind()
+    assert broker.reached(IN) == 5
+    assert (await fetched(broker, done))["in"] == [5, 6, 7, 8, 9]
+
+
+@pytest.mark.parametrize("begins", [5, 7, 10])
+async def test_a_record_deleted_with_its_time_need_not_be_recognised(
+    broker: Broker, done: Position, begins: int
+) -> None:
+    broker.expire(IN, begins)
+    await done.rewind()
+    assert broker.reached(IN) == 5
+
+
+async def test_a_record_that_compaction_took_need_not_be_recognised(
+    broker: Broker, done: Position
+) -> None:
+    del broker.logs[IN][4]
+    await done.rewind()
+    assert (await fetched(broker, done))["in"] == [5, 6, 7, 8, 9]
+
+
+async def test_ticks_made_anew_are_no_loss(broker: Broker, done: Position) -> None:
+    done.newest[CLOCK] = Seen(7, 7)
+    await done.rewind()
+    assert broker.reached(CLOCK) == 0
+
+
+async def test_a_log_that_does_not_answer_is_not_waited_for_without_end(
+    broker: Broker, done: Position, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(position_module, "RECOGNISE_S_MAX", 0.05)
+
+    async def nothing(*_args: object, **_kwargs: object) -> dict[object, list[object]]:
+        await asyncio.sleep(0.001)
+        return {}
+
+    monkeypatch.setattr(broker, "fetch", nothing)
+    with pytest.raises(KafkaTimeoutError, match="the last record applied"):
+        await done.rewind()
