@@ -26,6 +26,7 @@ from streams.transport.app import LaneApp
 from streams.transport.changelog import DamagedChangelog
 from streams.transport.consumer import InstanceTakenError
 from streams.transport.position import OffsetGapError
+from streams.transport.recognition import AnotherLogError
 
 log = logging.getLogger(__name__)
 
@@ -221,7 +222,7 @@ def _complaint(settings: Settings, error: BaseException) -> Complaint:
             )
         case UnknownVersion():
             said = f"{topics.changelog(settings)}: {error}; nothing was written."
-        case OffsetGapError():
+        case OffsetGapError() | AnotherLogError():
             said = f"{error}. Nothing of the batch at hand was committed."
         case DamagedChangelog():
             said = (

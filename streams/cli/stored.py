@@ -4,6 +4,7 @@ import asyncio
 
 from models.policy import Policy
 from streams.cli.output import progress
+from streams.made_anew import Begun, accept
 from streams.repair import Place, Repaired, repair
 from streams.settings import Settings
 from streams.stored import Past, StoredStates, Told, read_states, recall
@@ -25,6 +26,12 @@ def repaired(settings: Settings, policy: Policy, place: Place, *, as_found: bool
     """See `streams.repair.repair`."""
     with bar() as told:
         return asyncio.run(repair(settings, policy, place, told, as_found=as_found))
+
+
+def accepted(settings: Settings, topic: str) -> list[Begun]:
+    """See `streams.made_anew.accept`."""
+    with bar() as told:
+        return asyncio.run(accept(settings, topic, told))
 
 
 class bar:  # noqa: N801 - used as `with bar() as told`

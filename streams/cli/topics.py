@@ -1,11 +1,13 @@
-"""`clv topics apply` and `clv topics check`."""
+"""`clv topics apply`, `clv topics check` and `clv topics accept`."""
 
 import asyncio
+from typing import Annotated
 
 import typer
 from rich.table import Table
 
 from streams import kafka, topic_admin, topics
+from streams.cli import stored
 from streams.cli.output import AsJson, console, print_json
 from streams.settings import Settings
 
@@ -59,6 +61,32 @@ def check(json: AsJson = False) -> None:
         )
     if found:
         raise topic_admin.WrongTopics(topic_admin.sentences(found))
+
+
+@app.command()
+def accept(
+    topic: Annotated[str, typer.Argument(help="Input topic that was made anew.")],
+    json: AsJson = False,
+) -> None:
+    """Go on with an input that was deleted and made anew: apply all that it holds now.
+
+    For workers that ended as an input is another log. Customers keep their states, and the new
+    events are added: where the new topic holds old events again, 'reset and replay' instead. A
+    partition whose log is still the one that was processed is left as it is. Stop the workers
+    before.
+    """
+    settings = Settings.load()
+    begun = stored.accepted(settings, topic)
+    if json:
+        print_json({"topic": topic, "begun": [one._asdict() for one in begun]})
+        return
+    table = Table(box=None, pad_edge=False)
+    for name in ("partition", "stood at offset", "begins at offset"):
+        table.add_column(name, justify="right")
+    for one in begun:
+        table.add_row(*(f"{number:,}" for number in one))
+    console().print(table)
+    console().print(f"Start the workers: {topic} is read from there.")
 
 
 async def _differences(settings: Settings) -> list[topic_admin.Difference]:

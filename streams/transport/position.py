@@ -1,23 +1,17 @@
 """Where a lane stands in its inputs: what it has applied, and what may come next."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from aiokafka.structs import TopicPartition
 
 from streams.transport.alignment import Alignment, Records
 from streams.transport.received import Seen
+from streams.transport.recognition import SEE, AnotherLogError, recognise
 from streams.transport.roles import Feed, LaneSettings
-from streams.transport.transaction import answering
-
-_SEE = "see 'An input is another log' in grafana/RUNBOOK.md"
-
-RECOGNISE_S_MAX = 60.0
-"""After so long without an answer the lane begins afresh, and says so."""
 
 
 class OffsetGapError(Exception):
-    """The input has lost records that were never processed, or was created anew."""
+    """The input has lost records that were never processed."""
 
 
 class Position:
@@ -50,42 +44,16 @@ class Position:
         fetched again.
 
         Raises:
-            OffsetGapError: an input is not the log that was applied.
+            AnotherLogError: an input is not the log that was applied.
         """
-        await self._recognise()
+        expiring = self._settings.expiring
+        await recognise(
+            self._feed, {tp: seen for tp, seen in self.newest.items() if tp.topic not in expiring}
+        )
         self._feed.rewind(self.applied)
         self._alignment.clear()
         self._reached = {}
         self._ends = await self._feed.ends(self.inputs)
-
-    async def _recognise(self) -> None:
-        """See that the last record applied is still in its place, or was deleted with its time.
-
-        A topic that was deleted and made anew, or lost its end to an unclean election, goes on
-        from any offset as if nothing had happened once it is long enough.
-        """
-        expiring = self._settings.expiring
-        sought = {tp: seen for tp, seen in self.newest.items() if tp.topic not in expiring}
-        if not sought:
-            return
-        for tp, end in (await self._feed.ends(sought)).items():
-            if end <= sought[tp].offset:
-                raise _another_log(tp, sought[tp])
-        self._feed.rewind({tp: seen.offset for tp, seen in sought.items()})
-        async with answering("give the last record applied", RECOGNISE_S_MAX):
-            while sought:
-                found = await self._feed.fetch(list(sought), len(sought), patiently=True)
-                for tp, seen in list(sought.items()):
-                    if self._is_recognised(tp, seen, found.get(tp)):
-                        del sought[tp]
-
-    def _is_recognised(self, tp: TopicPartition, seen: Seen, found: list[Any] | None) -> bool:
-        if not found:  # it may never come: where a log begins behind it, aiokafka goes on there
-            return self._feed.reached(tp) > seen.offset
-        first = found[0]
-        if first.offset <= seen.offset and (first.offset, first.timestamp) != seen:
-            raise _another_log(tp, seen)
-        return True
 
     def wanted(self) -> list[TopicPartition]:
         """What is to be fetched next: all inputs of which nothing is held back."""
@@ -99,7 +67,8 @@ class Position:
             now_s: of a monotonic clock.
 
         Raises:
-            OffsetGapError: something was lost in between, or would be applied twice.
+            OffsetGapError: something was lost in between.
+            AnotherLogError: something would be applied twice.
         """
         # Before anything is awaited: aiokafka moves on by itself where a log begins further on.
         self._reached = {tp: self._feed.reached(tp) for tp in self.inputs}
@@ -139,16 +108,16 @@ class Position:
         """
         following = self.applied[tp]
         if first < following:
-            raise OffsetGapError(
+            raise AnotherLogError(
                 f"{tp.topic}-{tp.partition} gave offset {first} after {following - 1}, and a "
-                f"record would be applied twice: was the topic made anew? {_SEE}"
+                f"record would be applied twice: was the topic made anew? {SEE}"
             )
         lost = first > following and tp.topic not in self._settings.expiring
         if lost and await self._feed.earliest(tp) > following:
             raise OffsetGapError(
                 f"{tp.topic}-{tp.partition} no longer has offset {following}, which was "
                 f"never processed; it begins after that. Retention is too short, or the topic "
-                f"was made anew: {_SEE}"
+                f"was made anew: {SEE}"
             )
 
     def has_applied(self, ends: Mapping[str, int]) -> bool:
@@ -169,11 +138,3 @@ class Position:
 
     def _has_more(self, tp: TopicPartition) -> bool:
         return self._feed.reached(tp) < max(self._ends[tp], self._feed.end(tp))
-
-
-def _another_log(tp: TopicPartition, seen: Seen) -> OffsetGapError:
-    return OffsetGapError(
-        f"{tp.topic}-{tp.partition} no longer holds at offset {seen.offset} the record that was "
-        "processed there: the topic was made anew, or Kafka has lost its end. What is new in it "
-        f"cannot be told from what was processed: {_SEE}"
-    )

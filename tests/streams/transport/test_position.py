@@ -5,9 +5,10 @@ import asyncio
 import pytest
 from aiokafka.errors import KafkaTimeoutError
 
-from streams.transport import position as position_module
+from streams.transport import recognition
 from streams.transport.position import OffsetGapError, Position
 from streams.transport.received import Seen
+from streams.transport.recognition import AnotherLogError
 from tests.streams.transport.fakes import CLOCK, IN, MORE, SETTINGS, Broker
 
 
@@ -120,7 +121,7 @@ async def test_a_log_made_anew_is_noticed_however_long_it_is(
     broker: Broker, done: Position, count: int
 ) -> None:
     broker.make_anew(IN, count, first_ms=1_000)
-    with pytest.raises(OffsetGapError, match="in-0 no longer holds at offset 4"):
+    with pytest.raises(AnotherLogError, match="in-0 no longer holds at offset 4"):
         await done.rewind()
 
 
@@ -158,7 +159,7 @@ async def test_ticks_made_anew_are_no_loss(broker: Broker, done: Position) -> No
 async def test_a_log_that_does_not_answer_is_not_waited_for_without_end(
     broker: Broker, done: Position, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(position_module, "RECOGNISE_S_MAX", 0.05)
+    monkeypatch.setattr(recognition, "ANSWER_S_MAX", 0.05)
 
     async def nothing(*_args: object, **_kwargs: object) -> dict[object, list[object]]:
         await asyncio.sleep(0.001)
