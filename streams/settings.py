@@ -7,119 +7,37 @@ threshold that silently does not hold would publish wrong tiers to everyone down
 
 import json
 import os
-import re
-from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Final, Literal, Self
-from urllib.parse import parse_qs, urlsplit
-from zoneinfo import ZoneInfo
+from urllib.parse import urlsplit
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    FilePath,
-    SecretStr,
-    ValidationError,
-    model_validator,
-)
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, FilePath, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from models.parameters import CDNOW, InvalidParameters, ModelParams
-from models.policy import InvalidPolicy, Policy, TierMetric, check_churn_levels, check_tiers
+from models.policy import Policy, TierMetric
 from models.trial import try_out
 from streams import notation
+from streams.setting_types import (
+    CHURN_LEVELS_EXAMPLE,
+    DAY,
+    TIERS_EXAMPLE,
+    Bootstrap,
+    ChurnLevels,
+    Currency,
+    Duration,
+    Identifier,
+    Rates,
+    RedisPrefix,
+    RedisUrl,
+    Tiers,
+    TimeZone,
+    within,
+)
 from streams.wrong_settings import WrongSettings, misspelt, sentence, unknown
 
 PREFIX: Final = "CLV_"
-TIERS_EXAMPLE: Final = "bronze:0,silver:10000,gold:50000,platinum:200000"
-CHURN_LEVELS_EXAMPLE: Final = "medium:0.25,high:0.5"
-
-
-def _from_text(read: Callable[[str], Any]) -> BeforeValidator:
-    """Read what the environment holds; leave what a program passes as it is."""
-    return BeforeValidator(lambda value: read(value) if isinstance(value, str) else value)
-
-
-def _tiers(value: tuple[tuple[str, int], ...]) -> tuple[tuple[str, int], ...]:
-    try:
-        check_tiers(value)
-    except InvalidPolicy as error:
-        raise ValueError(f"must be tiers such as {TIERS_EXAMPLE}: {error}") from error
-    return value
-
-
-def _churn_levels(value: tuple[tuple[str, float], ...]) -> tuple[tuple[str, float], ...]:
-    try:
-        check_churn_levels(value)
-    except InvalidPolicy as error:
-        raise ValueError(f"must be levels such as {CHURN_LEVELS_EXAMPLE}: {error}") from error
-    return value
-
-
-def _bootstrap(text: str) -> str:
-    servers = [server.strip() for server in text.split(",")]
-    if not all(re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[^\s:/]+):\d{1,5}", server) for server in servers):
-        raise ValueError("must be host:port, or several with commas between, such as kafka:9092")
-    return ",".join(servers)
-
-
-def _redis_url(secret: SecretStr) -> SecretStr:
-    try:
-        url = urlsplit(secret.get_secret_value())
-        known = url.scheme in {"redis", "rediss", "unix"} and (url.hostname or url.path)
-        _ = url.port
-    except ValueError:
-        known = False
-    if not known:
-        raise ValueError(
-            "must be redis://HOST:PORT/NUMBER, rediss:// for TLS or unix:///PATH for a socket"
-        )
-    # redis-py would take database 0 for a name, and 12 for 1/2.
-    databases = parse_qs(url.query).get("db", [])
-    if url.scheme != "unix":
-        databases.append(url.path.removeprefix("/"))
-    if not all(re.fullmatch(r"[0-9]*", database) for database in databases):
-        raise ValueError(
-            "must name the database by its number, as redis://HOST:PORT/NUMBER or by ?db=NUMBER"
-        )
-    return secret
-
-
-def _within(low: timedelta, high: timedelta) -> AfterValidator:
-    bounds = f"from {notation.write_duration(low)} to {notation.write_duration(high)}"
-
-    def check(value: timedelta) -> timedelta:
-        if not low <= value <= high:
-            raise ValueError(f"must be a duration {bounds}")
-        return value
-
-    return AfterValidator(check)
-
-
-def _identifier(text: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9._-]{1,100}", text):
-        raise ValueError("must be 1 to 100 letters, digits, dots, underscores or hyphens")
-    return text
-
-
-def _redis_prefix(text: str) -> str:
-    if not re.fullmatch(r"[^\s*?\[\]\\]{0,64}", text):
-        raise ValueError("must be at most 64 characters without spaces and without * ? [ ]")
-    return text
-
-
-def _timezone(text: str) -> str:
-    try:
-        ZoneInfo(text)
-    except (LookupError, OSError, ValueError) as error:
-        raise ValueError("must be an IANA time zone such as Europe/Berlin") from error
-    return text
-
-
-Duration = Annotated[timedelta, NoDecode, _from_text(notation.read_duration)]
-DAY: Final = timedelta(days=1)
 
 
 class Settings(BaseSettings):
@@ -137,7 +55,7 @@ class Settings(BaseSettings):
         use_attribute_docstrings=True,  # docs/settings.md is made of them
     )
 
-    kafka_bootstrap: Annotated[str, AfterValidator(_bootstrap)] = "localhost:9092"
+    kafka_bootstrap: Bootstrap = "localhost:9092"
     """Brokers to begin with."""
 
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
@@ -155,7 +73,7 @@ class Settings(BaseSettings):
     kafka_ssl_cafile: FilePath | None = None
     """PEM file of the authority that signed the brokers' certificates; else the machine's own."""
 
-    group: Annotated[str, AfterValidator(_identifier)] = "clv"
+    group: Identifier = "clv"
     """Workers with one name share the partitions; the changelog is
     `<CLV_GROUP>-state-changelog`."""
 
@@ -165,41 +83,32 @@ class Settings(BaseSettings):
     replication_factor: Annotated[int, Field(ge=1, le=32)] = 1
     """Copies of each topic that `clv topics apply` makes; 3 in production."""
 
-    instance: Annotated[str, AfterValidator(_identifier)] | None = None
+    instance: Identifier | None = None
     """Name of this worker, each its own: a restarted one gets its partitions back at once."""
 
-    redis_url: Annotated[SecretStr, AfterValidator(_redis_url)] = SecretStr(
-        "redis://localhost:6379/0"
-    )
+    redis_url: RedisUrl = SecretStr("redis://localhost:6379/0")
     """Where scores and rankings are written and looked up; `redis://:PASSWORD@HOST:PORT/0` with a
     password."""
 
-    redis_prefix: Annotated[str, AfterValidator(_redis_prefix)] = "clv:"
+    redis_prefix: RedisPrefix = "clv:"
     """What every key begins with."""
 
     metrics_port: Annotated[int, Field(ge=0, le=65_535)] = 9464
     """Where a worker serves `/metrics`, `/healthz` and `/readyz`; 0 for any free port."""
 
-    currency: Annotated[str, AfterValidator(notation.read_currency)] = "EUR"
+    currency: Currency = "EUR"
     """The reporting currency, of all amounts that are published."""
 
-    rates: Annotated[dict[str, Decimal], NoDecode, _from_text(notation.read_rates)] = Field(
-        default_factory=dict
-    )
+    rates: Rates = Field(default_factory=dict)
     """Other currencies that events may have; one without a rate is refused (`bad_currency`)."""
 
-    horizon: Annotated[Duration, _within(DAY, 3660 * DAY)] = 365 * DAY
+    horizon: Annotated[Duration, within(DAY, 3660 * DAY)] = 365 * DAY
     """How far ahead purchases are predicted."""
 
     discount_rate: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
     """Annual effective rate at which predicted purchases are discounted."""
 
-    tiers: Annotated[
-        tuple[tuple[str, int], ...],
-        NoDecode,
-        _from_text(lambda text: notation.read_thresholds(text, TIERS_EXAMPLE)),
-        AfterValidator(_tiers),
-    ] = notation.read_thresholds(TIERS_EXAMPLE, TIERS_EXAMPLE)
+    tiers: Tiers = notation.read_thresholds(TIERS_EXAMPLE, TIERS_EXAMPLE)
     """Names and thresholds of the tiers, lowest first."""
 
     tier_metric: TierMetric = "rolling"
@@ -208,26 +117,21 @@ class Settings(BaseSettings):
     hysteresis: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
     """Up at a threshold, down only where it is missed by this share of it; churn levels too."""
 
-    churn_levels: Annotated[
-        tuple[tuple[str, float], ...],
-        NoDecode,
-        _from_text(lambda text: notation.read_shares(text, CHURN_LEVELS_EXAMPLE)),
-        AfterValidator(_churn_levels),
-    ] = notation.read_shares(CHURN_LEVELS_EXAMPLE, CHURN_LEVELS_EXAMPLE)
+    churn_levels: ChurnLevels = notation.read_shares(CHURN_LEVELS_EXAMPLE, CHURN_LEVELS_EXAMPLE)
     """Names and thresholds of `activity_decline`, above the level `low`."""
 
     churn_min_value: Annotated[int, Field(ge=0)] = 0
     """Minor units: who was predicted to be worth less than this right after their last purchase
     keeps their churn level."""
 
-    timezone: Annotated[str, AfterValidator(_timezone)] = "UTC"
+    timezone: TimeZone = "UTC"
     """Whose midnight ends a day."""
 
-    retention: Annotated[Duration, _within(DAY, 3660 * DAY)] = 730 * DAY
+    retention: Annotated[Duration, within(DAY, 3660 * DAY)] = 730 * DAY
     """How much older than the customer's newest event one may be and still count to its day; also
     how long `clv topics apply` has Kafka keep the inputs."""
 
-    future_tolerance: Annotated[Duration, _within(timedelta(), 366 * DAY)] = timedelta(hours=1)
+    future_tolerance: Annotated[Duration, within(timedelta(), 366 * DAY)] = timedelta(hours=1)
     """How far ahead of its record's Kafka timestamp an event may have happened; beyond, it is
     refused (`future_time`)."""
 
@@ -239,7 +143,7 @@ class Settings(BaseSettings):
     """Fitted parameters, as `clv fit` writes them; without it CDNOW's. What `clv fit --publish`
     published comes first."""
 
-    tick_interval: Annotated[Duration, _within(timedelta(milliseconds=10), DAY)] = timedelta(
+    tick_interval: Annotated[Duration, within(timedelta(milliseconds=10), DAY)] = timedelta(
         milliseconds=250
     )
     """How often a tick is made, by which silence acts."""
@@ -248,7 +152,7 @@ class Settings(BaseSettings):
     """`wall`: the time of day; `events`: time moves only with the newest event seen, for replays
     and tests."""
 
-    publisher_silence: Annotated[Duration, _within(timedelta(), 366 * DAY)] = DAY
+    publisher_silence: Annotated[Duration, within(timedelta(), 366 * DAY)] = DAY
     """No purchase for so long while engagements come: the publisher seems to be dead, and no
     silence is believed. 0s switches it off."""
 
@@ -262,13 +166,16 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _together(self) -> Self:
         """Check what only several settings together can get wrong."""
-        if self.kafka_security_protocol.startswith("SASL_"):
-            for name in ("kafka_sasl_username", "kafka_sasl_password"):
-                if not getattr(self, name):
-                    raise ValueError(
-                        f"{PREFIX}{name.upper()} is not set, and "
-                        f"{PREFIX}KAFKA_SECURITY_PROTOCOL={self.kafka_security_protocol} needs it."
-                    )
+        protocol = self.kafka_security_protocol
+        needed = protocol.startswith("SASL_")
+        for name in ("kafka_sasl_username", "kafka_sasl_password"):
+            if bool(getattr(self, name)) != needed:
+                wrong = "is not set" if needed else "is set"
+                why = "needs it" if needed else "would not use it: SASL_SSL does"
+                raise ValueError(
+                    f"{PREFIX}{name.upper()} {wrong}, and "
+                    f"{PREFIX}KAFKA_SECURITY_PROTOCOL={protocol} {why}."
+                )
         if self.rates.get(self.currency, Decimal(1)) != 1:
             raise ValueError(
                 f"{PREFIX}RATES gives {self.currency} a rate of {self.rates[self.currency]}, but "

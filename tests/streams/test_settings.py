@@ -218,6 +218,9 @@ def test_of_settings_and_of_what_tests_read_nothing_is_told(monkeypatch, name):
 def test_secrets_are_never_shown(complaint, monkeypatch):
     assert "hunter2" not in complaint("CLV_REDIS_URL", "http://:hunter2@redis")
     monkeypatch.setenv("CLV_REDIS_URL", "redis://user:hunter2@redis:6380/1")
+    assert "hunter2" not in complaint("CLV_KAFKA_SASL_PASSWORD", "hunter2")
+    monkeypatch.setenv("CLV_KAFKA_SECURITY_PROTOCOL", "SASL_SSL")
+    monkeypatch.setenv("CLV_KAFKA_SASL_USERNAME", "clv")
     monkeypatch.setenv("CLV_KAFKA_SASL_PASSWORD", "hunter2")
     settings = Settings.load()
     assert "hunter2" not in repr(settings) + str(settings) + settings.model_dump_json()
@@ -231,6 +234,15 @@ def test_sasl_needs_user_and_password(complaint, monkeypatch):
     assert complaint("CLV_KAFKA_SECURITY_PROTOCOL", "SASL_SSL").startswith(
         "CLV_KAFKA_SASL_PASSWORD is not set"
     )
+
+
+@pytest.mark.parametrize("name", ["CLV_KAFKA_SASL_USERNAME", "CLV_KAFKA_SASL_PASSWORD"])
+@pytest.mark.parametrize("protocol", ["PLAINTEXT", "SSL"])
+def test_a_user_that_would_not_be_shown_to_kafka_is_refused(complaint, monkeypatch, name, protocol):
+    monkeypatch.setenv("CLV_KAFKA_SECURITY_PROTOCOL", protocol)
+    said = complaint(name, "clv")
+    assert said.startswith(f"{name} is set, and CLV_KAFKA_SECURITY_PROTOCOL={protocol} would not")
+    assert "SASL_SSL" in said
 
 
 def test_the_reporting_currency_is_worth_one(complaint):
