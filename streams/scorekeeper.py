@@ -1,28 +1,18 @@
 """What a worker keeps for one partition number: states, deadlines, time, and Redis in step."""
 
-import asyncio
 import time
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
-
-import msgspec
 
 from models.events import Decoder
 from models.parameters import InvalidParameters
 from models.policy import Policy
-from models.population import Population, population_of
 from models.releases import Releases
-from models.rescore import rescore
-from models.schedule import Schedule
 from models.silent_step import SilentWork
-from models.state import State, decode, decode_summary, encode
 from models.step import Step, Work
 from sinks.metrics import Metrics
 from sinks.record import Output
 from sinks.redis import MarkAhead, RedisScores
-from sinks.redis_portions import Scored
 from sinks.sink import Committed
 from sinks.topics import OutputTopics
 from streams import progress
@@ -33,6 +23,7 @@ from streams.progress import Progress
 from streams.readiness import Readiness
 from streams.report import Report
 from streams.scoring import Scoring
+from streams.states import States
 from streams.ticks import AHEAD_MS_MAX, PendingTicks, latest_ms
 from streams.together import Together
 from streams.topics import CLOCK, DEAD_LETTERS
@@ -45,14 +36,6 @@ from streams.transport.transaction import PASSING, is_passing
 
 DUE_MAX = 5_000
 """Customers whose deadlines are applied, or who change over, in one transaction."""
-
-_NO_STATE = encode(State())
-
-REBUILD_CUSTOMERS = 20_000
-"""Customers in one portion of what is rebuilt without letting anything else go on."""
-
-REFILL_CUSTOMERS = 2_000
-"""Customers in one portion, when Redis is written again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +61,9 @@ class Scorekeeper:
     """The keeper of one lane (see `streams.transport.roles.Keeper`)."""
 
     def __init__(self, shared: Shared, lane: Lane, table: dict[bytes, bytes]) -> None:
-        self._shared, self._lane, self._table = shared, lane, table
+        self._shared, self._lane = shared, lane
         self._number = lane.number
-        self._schedule = Schedule()
+        self._states = States(table, shared.changelog, lane.number)
         self._scoring = Scoring(shared.policy, shared.releases, lane.number)
         self._report = Report(shared.metrics, lane.number, wall_clock=shared.wall_clock)
         self._ticks = PendingTicks(self._report.ticks_refused, wall_clock=shared.wall_clock)
@@ -89,7 +72,7 @@ class Scorekeeper:
             shared.metrics,
             shared.readiness,
             lane.number,
-            self._refill,
+            lambda customers=None: self._states.scores(self._scoring, customers),
             lane.heed_successor,
         )
         self._prior = self._mark = -1
@@ -97,7 +80,6 @@ class Scorekeeper:
         self._unwritten: set[bytes] = set()
         self._due_left = False
         self._settling: Step | None = None
-        self._state_bytes = 0
         self._begun_s = 0.0
         self._ended = False
         self.now_ms = 0
@@ -110,7 +92,7 @@ class Scorekeeper:
 
     def restore(self, records: list[Any], remaining: int) -> None:
         """Take committed changelog records into the table; they are decoded when all are in."""
-        table, scoring = self._table, self._scoring
+        table, scoring = self._states.table, self._scoring
         for record in records:
             if not record.key:
                 scoring.restore(record.value)
@@ -133,24 +115,24 @@ class Scorekeeper:
         return self._progress().newest
 
     def _progress(self) -> Progress:
-        stored = self._table.get(progress.KEY)
+        stored = self._states.table.get(progress.KEY)
         return Progress() if stored is None else progress.decode(stored)
 
     async def begin(self, mark: int) -> None:
         """Rebuild deadlines and gauges, and bring Redis up to the changelog."""
-        reached = self._progress()
-        self._table.pop(progress.KEY, None)
+        reached, table = self._progress(), self._states.table
+        table.pop(progress.KEY, None)
         self.now_ms = reached.now_ms
         try:
-            self._scoring.begin(reached, self._table.keys())
+            self._scoring.begin(reached, table.keys())
         except InvalidParameters as error:
             log = self._shared.changelog
             raise DamagedChangelog(log, self._number, progress.KEY) from error
         self._mark = mark
-        self._report.recovered(await self._rebuild())
+        self._report.recovered(await self._states.rebuild())
         self._report.model(self._scoring.policy.params, self._scoring.pending)
         self._gauge()
-        self._unwritten &= self._table.keys()
+        self._unwritten &= table.keys()
         try:
             await self._follower.catch_up(self._reflected, mark, self._unwritten)
         except MarkAhead:
@@ -158,31 +140,6 @@ class Scorekeeper:
             await self._lane.heed_successor()
             raise
         self._unwritten.clear()
-
-    async def _rebuild(self) -> Population:
-        """The schedule and the sums over all states, which are what was read."""
-        population = Population()
-        states = iter(self._table.items())
-        while portion := dict(islice(states, REBUILD_CUSTOMERS)):
-            try:
-                summaries = [decode_summary(state) for state in portion.values()]
-            except msgspec.DecodeError as error:
-                raise self._damaged(portion) from error
-            deadlines = (summary.deadline_s for summary in summaries)
-            self._schedule.put_all(zip(portion, deadlines, strict=True))
-            self._state_bytes += sum(map(len, portion.values()))
-            population.include(population_of(summaries))
-            await asyncio.sleep(0)  # heartbeats
-        return population
-
-    def _damaged(self, customers: Iterable[bytes]) -> DamagedChangelog:
-        """Which of these customers' states is none."""
-        for customer in customers:
-            try:
-                decode(self._table.get(customer, _NO_STATE))
-            except msgspec.DecodeError:
-                return DamagedChangelog(self._shared.changelog, self._number, customer)
-        raise AssertionError("one of them could not be decoded")
 
     async def end(self) -> None:
         """Let Redis have what is committed, and leave the gauges."""
@@ -205,7 +162,7 @@ class Scorekeeper:
             batch.records,
             self._number,
             shared.partitions,
-            self._table,
+            self._states.table,
             # Where the clock has gone back by days, what the partition has reached tells the time.
             max(latest_ms(wall_clock=shared.wall_clock), self.now_ms + AHEAD_MS_MAX),
         )
@@ -214,12 +171,10 @@ class Scorekeeper:
 
     async def step(self, intake: Intake) -> Step:
         """Apply events to copies of the states, and score them."""
-        work = Work(self._table.get, intake.events, self.now_ms)
+        work = Work(self._states.table.get, intake.events, self.now_ms)
         scoring, together = self._scoring, self._shared.events_together
-        try:
+        with self._states.decoding(event.customer for event, _ in intake.events):
             return await together.step(scoring.policy, work, scoring.change_over)
-        except msgspec.DecodeError as error:
-            raise self._damaged(event.customer for event, _ in intake.events) from error
 
     async def silence(self) -> Step | None:
         """What has come due by the newest time that can be believed, and who changes over.
@@ -235,25 +190,24 @@ class Scorekeeper:
             return None
         self._begun_s = time.perf_counter()
         scoring, together = self._scoring, self._shared.silence_together
-        due = self._schedule.due(self.now_ms, DUE_MAX)
+        schedule = self._states.schedule
+        due = schedule.due(self.now_ms, DUE_MAX)
         self._due_left = len(due) == DUE_MAX
-        self._report.schedule(len(self._schedule), self._schedule.earliest_s())
+        self._report.schedule(len(schedule), schedule.earliest_s())
         if not due:
             self._begin_change()
         due = list(dict.fromkeys([*due, *scoring.portion(DUE_MAX - len(due))]))
         if not due:
             return None
-        work = SilentWork(self._table.get, due, self.now_ms)
-        try:
+        work = SilentWork(self._states.table.get, due, self.now_ms)
+        with self._states.decoding(due):
             result = await together.step(scoring.policy, work, scoring.change_over)
-        except msgspec.DecodeError as error:
-            raise self._damaged(due) from error
         self._settling = None if self._due_left else result
         return result
 
     def _begin_change(self) -> None:
         """Change over, if that is to be: nothing is due any more by the earlier parameters."""
-        if self._scoring.begin_next(self.now_ms, self._table):
+        if self._scoring.begin_next(self.now_ms, self._states.table):
             self._report.model(self._scoring.policy.params, self._scoring.pending)
 
     def is_due(self) -> bool:
@@ -294,10 +248,7 @@ class Scorekeeper:
         """After the commit: the table, the schedule, and Redis."""
         if self._ended:  # since the commit: the next owner reads it from the changelog
             return
-        table = self._table
-        before = filter(None, map(table.get, result.states))
-        self._state_bytes += sum(map(len, result.states.values())) - sum(map(len, before))
-        table.update(result.states)
+        self._states.remember(result.states)
         if self._scoring.change_over is not None:
             self._scoring.remember(result.states)
             self._report.model(self._scoring.policy.params, self._scoring.pending)
@@ -311,7 +262,7 @@ class Scorekeeper:
 
     def postpone(self, result: Step) -> None:
         """Set the deadlines that a step found. It needs no commit: stored ones are earlier."""
-        self._schedule.put_all(result.deadlines)
+        self._states.schedule.put_all(result.deadlines)
         if result is self._settling:
             self._settling = None
             self._begin_change()
@@ -324,27 +275,10 @@ class Scorekeeper:
         """Now and then, see that Redis still has what was written."""
         await self._follower.look(self._mark)
 
-    def _refill(self, customers: Iterable[bytes] | None = None) -> Iterator[Scored]:
-        """Scores as they were published, of these customers or of all, in portions."""
-        wanted = list(self._table if customers is None else customers)
-        for at in range(0, len(wanted), REFILL_CUSTOMERS):
-            some = wanted[at : at + REFILL_CUSTOMERS]
-            try:
-                portion = [
-                    one
-                    for policy, those in self._scoring.apart(some)
-                    for one in rescore(policy, [(c, self._table[c]) for c in those])
-                ]
-            except msgspec.DecodeError as error:
-                raise self._damaged(some) from error
-            yield Scored(
-                [(customer, score) for customer, score, _, _ in portion],
-                [(customer, total, risk) for customer, _, total, risk in portion],
-            )
-
     def _gauge(self) -> None:
-        self._report.state(self._state_bytes)
-        self._report.schedule(len(self._schedule), self._schedule.earliest_s())
+        states = self._states
+        self._report.state(states.size_bytes)
+        self._report.schedule(len(states.schedule), states.schedule.earliest_s())
 
 
 def keepers(app: LaneApp) -> list[Scorekeeper]:

@@ -26,7 +26,7 @@ from sinks.metrics import Metrics
 from sinks.record import Output
 from sinks.redis import RedisScores
 from sinks.topics import OutputTopics
-from streams import dead_letters, follower, progress, ticks
+from streams import dead_letters, follower, progress, states, ticks
 from streams import scorekeeper as module
 from streams.dead_letters import DeadLetterLimit, TooManyDeadLetters
 from streams.readiness import Readiness
@@ -181,7 +181,7 @@ async def test_a_batch_is_one_transaction_and_then_in_redis(
 async def test_what_the_facts_refuse_is_a_dead_letter_too(partition: Partition) -> None:
     keeper = await partition.keeper()
     full = encode(State(spend_minor=TOTAL_MINOR_MAX))
-    keeper._table[ANN.encode()] = full
+    keeper._states.table[ANN.encode()] = full
     rubbish = record(PURCHASES, 0, BEA, partition=NUMBER, value=b"{")
     chunk = [rubbish, purchase(1, BEA), purchase(2, ANN)]
     await partition.work(keeper, partition.batch(purchases=chunk))
@@ -191,7 +191,7 @@ async def test_what_the_facts_refuse_is_a_dead_letter_too(partition: Partition) 
         (b"2", b"bad_amount"),
     ]
     assert [one.key for one in partition.outputs[SCORES]] == [BEA.encode()]
-    assert keeper._table[ANN.encode()] == full
+    assert keeper._states.table[ANN.encode()] == full
 
 
 async def test_bad_events_of_several_batches_add_up_to_too_many(
@@ -224,7 +224,7 @@ async def test_a_redis_that_was_emptied_while_nothing_came_has_all_again(
     partition: Partition, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In as many portions as it takes."""
-    monkeypatch.setattr(module, "REFILL_CUSTOMERS", 2)
+    monkeypatch.setattr(states, "REFILL_CUSTOMERS", 2)
     monkeypatch.setattr(follower, "LOOK_S", 0.0)
     keeper = await partition.keeper()
     for number, who in enumerate(residents(NUMBER, 5)):
@@ -255,11 +255,11 @@ async def test_the_changelog_holds_the_offsets_of_all_inputs(partition: Partitio
 async def test_a_transaction_that_fails_leaves_everything_as_it_was(partition: Partition) -> None:
     keeper = await partition.keeper()
     await partition.work(keeper, partition.batch(purchases=[purchase(0, ANN)]))
-    table, now_ms = dict(keeper._table), keeper.now_ms
+    table, now_ms = dict(keeper._states.table), keeper.now_ms
     partition.away = KafkaError("away")
     with pytest.raises(KafkaError):
         await partition.work(keeper, partition.batch(purchases=[purchase(1, ANN, days=1)]))
-    assert (keeper._table, keeper.now_ms) == (table, now_ms)
+    assert (keeper._states.table, keeper.now_ms) == (table, now_ms)
 
 
 @pytest.mark.parametrize(("error", "counted"), [(KafkaError("away"), 1), (ProducerFenced(), 0)])
@@ -287,9 +287,9 @@ async def test_a_successor_goes_on_as_if_nothing_had_happened(
     await first.end()
     assert gauges(partition.metrics) != before
     second = await partition.keeper()
-    assert second._table == first._table
+    assert second._states.table == first._states.table
     assert second.now_ms == first.now_ms
-    assert len(second._schedule) == len(first._schedule)
+    assert len(second._states.schedule) == len(first._states.schedule)
     assert gauges(partition.metrics) == before
     await partition.work(second, partition.batch(purchases=[purchase(2, ANN, days=1)]))
     await second.settled()
@@ -342,7 +342,7 @@ async def test_who_was_taken_out_is_nobody_to_the_successor(
     with redis.Redis.from_url(redis_url) as reader:
         reader.delete(f"clv:score:{ANN}")
         second = await partition.keeper()
-        assert list(second._table) == [BEA.encode()]
+        assert list(second._states.table) == [BEA.encode()]
         assert reader.get(f"clv:score:{ANN}") is None
         await partition.work(second, partition.batch(purchases=[purchase(2, ANN, days=1)]))
         await second.settled()
@@ -398,8 +398,8 @@ async def test_a_tick_with_nothing_due_tells_the_next_deadline_exactly(
     partition.shared = dataclasses.replace(partition.shared, wall_clock=True)
     keeper = await partition.keeper()
     await partition.work(keeper, partition.batch(purchases=[purchase(0, ANN)]))
-    deadline_s = decode_summary(keeper._table[ANN.encode()]).deadline_s
-    hour_s = keeper._schedule.earliest_s()
+    deadline_s = decode_summary(keeper._states.table[ANN.encode()]).deadline_s
+    hour_s = keeper._states.schedule.earliest_s()
     assert hour_s is not None
     assert hour_s + 2 < deadline_s
     partition.metrics._clock = lambda: hour_s + 2
