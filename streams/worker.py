@@ -23,7 +23,7 @@ from streams.model_feed import ModelFeed
 from streams.readiness import Readiness
 from streams.settings import Settings
 from streams.transport.app import LaneApp
-from streams.transport.changelog import DamagedChangelog
+from streams.transport.changelog import DamagedChangelog, LostChangelog
 from streams.transport.consumer import InstanceTakenError
 from streams.transport.position import OffsetGapError
 from streams.transport.recognition import AnotherLogError
@@ -224,6 +224,11 @@ def _complaint(settings: Settings, error: BaseException) -> Complaint:
             said = f"{topics.changelog(settings)}: {error}; nothing was written."
         case OffsetGapError() | AnotherLogError():
             said = f"{error}. Nothing of the batch at hand was committed."
+        case LostChangelog():
+            said = (
+                f"{error}. The states in it are not those that the offsets count on, and nothing "
+                "was written: see 'The changelog is gone' in grafana/RUNBOOK.md."
+            )
         case DamagedChangelog():
             said = (
                 f"{error}; nothing of the batch at hand was committed: "

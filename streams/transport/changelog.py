@@ -47,6 +47,16 @@ class DamagedChangelog(Exception):
         await read_changelog(connection, self.topic, self.partition, look)
 
 
+class LostChangelog(Exception):
+    """The changelog ends before where it was: states are gone that offsets count on."""
+
+    def __init__(self, topic: str, partition: int, end: int, was: int) -> None:
+        super().__init__(
+            f"{topic}, partition {partition} ends at offset {end}, and had come to {was}: it was "
+            "deleted, or Kafka has lost its end"
+        )
+
+
 class Reached(NamedTuple):
     """How far a changelog was read.
 

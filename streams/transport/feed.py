@@ -10,6 +10,7 @@ from aiokafka.structs import TopicPartition
 
 from streams.transport.batch import Batch
 from streams.transport.pace import Pace
+from streams.transport.roles import Start
 from streams.transport.turns import Turns
 
 POLL_MS = 100
@@ -73,12 +74,19 @@ class KafkaFeed:
         )
         return found
 
-    async def starting_offsets(self, tps: list[TopicPartition]) -> dict[TopicPartition, int]:
+    async def starts(self, tps: list[TopicPartition]) -> dict[TopicPartition, Start]:
         """The committed offset of each, or its earliest where nothing is committed yet."""
-        starts = {tp: await self._kafka.committed(tp) for tp in tps}
-        fresh = [tp for tp, offset in starts.items() if offset is None]
-        if fresh:
-            starts |= await self._kafka.beginning_offsets(fresh)
+        coordinator = self._kafka._coordinator  # noqa: SLF001
+        # Not `committed`, which asks for one after the other, and leaves out what stands with it.
+        committed = await coordinator.fetch_committed_offsets(tps)
+        starts = {
+            tp: Start.of(one.offset, one.metadata)
+            for tp, one in committed.items()
+            if one.offset >= 0
+        }
+        if fresh := [tp for tp in tps if tp not in starts]:
+            earliest = await self._kafka.beginning_offsets(fresh)
+            starts |= {tp: Start(offset, 0) for tp, offset in earliest.items()}
         return starts
 
     async def earliest(self, tp: TopicPartition) -> int:

@@ -16,10 +16,10 @@ from aiokafka.structs import TopicPartition
 
 from sinks.record import Output
 from streams.transport.batch import Batch
-from streams.transport.changelog import DamagedChangelog, read_changelog
+from streams.transport.changelog import DamagedChangelog, LostChangelog, read_changelog
 from streams.transport.position import Position
 from streams.transport.received import Seen
-from streams.transport.roles import Feed, Keeper, KeeperFactory, LaneSettings
+from streams.transport.roles import Feed, Keeper, KeeperFactory, LaneSettings, Start
 from streams.transport.table import StateTable
 from streams.transport.transaction import PASSING, Transactions, is_passing
 from streams.transport.untold import Untold
@@ -198,7 +198,11 @@ class Lane:
         # The group may still tell offsets from before the last transaction: the broker applies
         # those a moment after its marker. The changelog was read behind that marker.
         known = self.keeper.offsets()
-        committed = await self._feed.starting_offsets(self._position.inputs)
+        starts = await self._feed.starts(self._position.inputs)
+        was = max(start.changelog_end for start in starts.values())
+        if self._changelog_end < was:
+            raise LostChangelog(settings.changelog, number, self._changelog_end, was)
+        committed = {tp: start.offset for tp, start in starts.items()}
         self._position.applied = {
             tp: max(at, known.get(tp.topic, 0)) for tp, at in committed.items()
         }
@@ -304,10 +308,14 @@ class Lane:
         now_s = time.monotonic()
         if hold_offsets and not self._untold.is_time(now_s):
             told = {}
+        outputs = list(outputs)
+        changelog = (self._settings.changelog, self.number)
+        new = sum(len(one.records) for one in outputs if (one.topic, one.partition) == changelog)
+        note = Start.note(self._changelog_end + new)
         # A task of its own, so that letting go ends it wherever it hangs.
-        self._commit = asyncio.create_task(self._transactions.commit(outputs, told))
+        self._commit = asyncio.create_task(self._transactions.commit(outputs, told, note))
         last = await self._commit
-        if (mark := last.get((self._settings.changelog, self.number))) is not None:
+        if (mark := last.get(changelog)) is not None:
             self._changelog_end = mark + 2  # behind the transaction's marker
         if told:
             self._untold.told(now_s)

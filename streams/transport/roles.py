@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, Self
 
 from aiokafka.structs import TopicPartition
 
@@ -13,6 +13,33 @@ from streams.transport.turns import Turns
 if TYPE_CHECKING:
     from streams.transport.batch import Batch
     from streams.transport.lane import Lane
+
+
+_NOTE: Final = "changelog="
+
+
+class Start(NamedTuple):
+    """Where a partition begins.
+
+    Attributes:
+        offset: the next to apply.
+        changelog_end: where the changelog ended when the offset was committed, or a little before;
+            0 where that is unknown.
+    """
+
+    offset: int
+    changelog_end: int
+
+    @classmethod
+    def of(cls, offset: int, note: str) -> Self:
+        """As the group has it."""
+        end = note.removeprefix(_NOTE)
+        return cls(offset, int(end) if end != note and end.isdecimal() else 0)
+
+    @staticmethod
+    def note(changelog_end: int) -> str:
+        """What is committed with an offset, for `of`."""
+        return f"{_NOTE}{changelog_end}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +125,7 @@ class Feed(Protocol):
         """Hand a batch to the agent."""
         ...
 
-    async def starting_offsets(self, tps: list[TopicPartition]) -> dict[TopicPartition, int]:
+    async def starts(self, tps: list[TopicPartition]) -> dict[TopicPartition, Start]:
         """The committed offset of each, or its earliest where nothing is committed yet."""
         ...
 

@@ -105,9 +105,14 @@ class Transactions:
             await self._producer.client.close()
 
     async def commit(
-        self, outputs: Iterable[Output], offsets: Mapping[TopicPartition, int]
+        self, outputs: Iterable[Output], offsets: Mapping[TopicPartition, int], note: str = ""
     ) -> dict[tuple[str, int], int]:
         """Publish all of it or nothing.
+
+        Args:
+            outputs: by topic and partition.
+            offsets: the next to apply, for the group.
+            note: what stands with the offsets.
 
         Returns:
             The offset of the last record of each (topic, partition) written.
@@ -116,10 +121,10 @@ class Transactions:
             KafkaError: it is unknown whether it was committed. The caller takes over afresh.
         """
         async with answering("end a transaction", ANSWER_S_MAX):
-            return await self._commit(outputs, offsets)
+            return await self._commit(outputs, {tp: (at, note) for tp, at in offsets.items()})
 
     async def _commit(
-        self, outputs: Iterable[Output], offsets: Mapping[TopicPartition, int]
+        self, outputs: Iterable[Output], offsets: dict[TopicPartition, tuple[int, str]]
     ) -> dict[tuple[str, int], int]:
         producer = self._producer
         await producer.begin_transaction()
@@ -130,7 +135,7 @@ class Transactions:
                     await self._send(output)
                 )
         if offsets:
-            await producer.send_offsets_to_transaction(dict(offsets), self._group)
+            await producer.send_offsets_to_transaction(offsets, self._group)
         last = {}
         for target, batches in sent.items():
             for acknowledged, count in batches:

@@ -4,11 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
+import redis
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from tests.chaos.run import clv
 from tests.integration.job import PARTITIONS, Job, job
-from tests.integration.test_damaged import ends, last_words
+from tests.integration.test_damaged import CHANGELOG, ends, last_words
 from tests.recount import log
 from tests.recount.compare import compare
 from tests.recount.facts import Input, Recount
@@ -88,3 +89,21 @@ def test_a_topic_made_anew_with_more_events_is_not_read_from_the_middle(
         # A second time would count all of it twice.
         with pytest.raises(RuntimeError, match="is the log that was processed"):
             clv(running.env, "topics", "accept", PURCHASES)
+
+
+def test_a_changelog_made_anew_is_no_empty_table(tmp_path: Path, lines: list[bytes]) -> None:
+    """Redis cannot tell, as it was emptied too."""
+    with job(tmp_path) as running:
+        running.publish(lines[:1_000])
+        running.worker.start()
+        running.settle()
+        running.stop()
+        make_anew(running, CHANGELOG)
+        clv(running.env, "topics", "apply")
+        with redis.Redis.from_url(running.redis.url()) as client:
+            client.flushall()
+        before = ends(running)
+        said = last_words(running)
+        assert CHANGELOG in said
+        assert "'The changelog is gone'" in said
+        assert ends(running) == before

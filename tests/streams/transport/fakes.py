@@ -12,7 +12,7 @@ from streams.transport.batch import Batch
 from streams.transport.lane import Lane
 from streams.transport.pace import Pace
 from streams.transport.received import Seen
-from streams.transport.roles import LaneSettings
+from streams.transport.roles import LaneSettings, Start
 from streams.transport.table import StateTable
 from streams.transport.turns import Turns
 
@@ -50,6 +50,7 @@ class Broker:
         self.begins: dict[TopicPartition, int] = {IN: 0, MORE: 0, CLOCK: 0}
         self.markers: dict[TopicPartition, int] = {}  # where a log ends behind its last one
         self.committed: dict[TopicPartition, int] = {}
+        self.notes: dict[TopicPartition, str] = {}  # that stand with those
         self.changelog: list[Any] = []
         self.changelog_end = 0
         self.positions: dict[TopicPartition, int] = {}
@@ -107,8 +108,11 @@ class Broker:
     async def deliver(self, batch: Batch) -> None:
         self.delivered.put_nowait(batch)
 
-    async def starting_offsets(self, tps: list[TopicPartition]) -> dict[TopicPartition, int]:
-        return {tp: self.committed.get(tp, self.begins[tp]) for tp in tps}
+    async def starts(self, tps: list[TopicPartition]) -> dict[TopicPartition, Start]:
+        return {
+            tp: Start.of(self.committed.get(tp, self.begins[tp]), self.notes.get(tp, ""))
+            for tp in tps
+        }
 
     async def earliest(self, tp: TopicPartition) -> int:
         return self.begins[tp]
@@ -148,17 +152,17 @@ class FakeTransactions:
         await asyncio.sleep(0)
 
     async def commit(
-        self, outputs: Iterable[Output], offsets: Mapping[TopicPartition, int]
+        self, outputs: Iterable[Output], offsets: Mapping[TopicPartition, int], note: str
     ) -> dict[tuple[str, int], int]:
         assert not self._begun, "aiokafka has one transaction of an id at a time"
         self._begun = True
         try:
-            return await self._commit(outputs, offsets)
+            return await self._commit(outputs, offsets, note)
         finally:
             self._begun = False
 
     async def _commit(
-        self, outputs: Iterable[Output], offsets: Mapping[TopicPartition, int]
+        self, outputs: Iterable[Output], offsets: Mapping[TopicPartition, int], note: str
     ) -> dict[tuple[str, int], int]:
         broker = self._broker
         await broker.hold.wait()
@@ -171,6 +175,7 @@ class FakeTransactions:
             broker.changelog.extend(output.records)
             last[output.topic, output.partition] = len(broker.changelog) - 1
         broker.committed.update(offsets)
+        broker.notes.update(dict.fromkeys(offsets, note))
         broker.commits += 1
         return last
 

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 from aiokafka.errors import KafkaError
+from aiokafka.structs import OffsetAndMetadata
 from faust.types import TP
 
 from streams.transport import feed as feed_module
 from streams.transport.feed import FRESH_MS, POLL_MS, KafkaFeed
+from streams.transport.roles import Start
 
 
 def new_feed(kafka: Any) -> KafkaFeed:
@@ -115,11 +117,13 @@ def test_what_will_be_delivered_next_is_known_or_not(subscription: Any, reached:
 class Logs:
     """A group that has committed to some logs, of which each begins at offset 3."""
 
-    def __init__(self, committed: dict[TP, int]) -> None:
+    def __init__(self, committed: dict[TP, OffsetAndMetadata]) -> None:
         self._committed = committed
+        self._coordinator = self
 
-    async def committed(self, tp: TP) -> int | None:
-        return self._committed.get(tp)
+    async def fetch_committed_offsets(self, tps: list[TP]) -> dict[TP, OffsetAndMetadata]:
+        nothing = OffsetAndMetadata(-1, "")
+        return {tp: self._committed.get(tp, nothing) for tp in tps}
 
     async def beginning_offsets(self, tps: list[TP]) -> dict[TP, int]:
         return dict.fromkeys(tps, 3)
@@ -128,7 +132,9 @@ class Logs:
 async def test_what_was_committed_is_where_it_starts_and_else_the_earliest() -> None:
     """Offset 0 was committed by a group that has read nothing, and may be gone: that is a loss."""
     new, begun, old = (TP(topic, 0) for topic in ("new", "begun", "old"))
-    feed = new_feed(Logs({begun: 0, old: 5}))
-    assert await feed.starting_offsets([new, begun, old]) == {new: 3, begun: 0, old: 5}
-    assert await feed.starting_offsets([old]) == {old: 5}
+    feed = new_feed(
+        Logs({begun: OffsetAndMetadata(0, Start.note(7)), old: OffsetAndMetadata(5, "9")})
+    )
+    assert await feed.starts([new, begun, old]) == {new: (3, 0), begun: (0, 7), old: (5, 0)}
+    assert await feed.starts([old]) == {old: (5, 0)}
     assert await feed.earliest(new) == 3

@@ -12,7 +12,7 @@ from aiokafka.structs import TopicPartition
 from streams.transport import lane as lane_module
 from streams.transport import untold
 from streams.transport.batch import Batch
-from streams.transport.changelog import Reached
+from streams.transport.changelog import LostChangelog, Reached
 from streams.transport.lane import Lane
 from streams.transport.pace import Pace
 from streams.transport.position import OffsetGapError
@@ -40,8 +40,8 @@ async def broker(monkeypatch: pytest.MonkeyPatch) -> Broker:
         await asyncio.sleep(0)
         if broker.changelog:
             apply(broker.changelog, 0)
-        # A marker follows each transaction, and each has one record.
-        return Reached(len(broker.changelog) - 1, broker.changelog_end)
+        mark = len(broker.changelog) - 1
+        return Reached(mark, max(broker.changelog_end, mark + 2 if broker.changelog else 0))
 
     monkeypatch.setattr(lane_module, "Transactions", lambda *_: FakeTransactions(broker))
     monkeypatch.setattr(lane_module, "read_changelog", read_changelog)
@@ -295,7 +295,7 @@ async def test_a_batch_that_does_not_end_in_time_is_given_up(broker: Broker) -> 
 async def test_a_lane_that_still_takes_over_is_not_kept(broker: Broker) -> None:
     _, (lane, _) = Agent(broker), new_lane(broker)
     broker.ends = lambda _tps: asyncio.sleep(3600)  # type: ignore[assignment,method-assign]
-    broker.starting_offsets = lambda _tps: asyncio.sleep(3600)  # type: ignore[assignment,method-assign]
+    broker.starts = lambda _tps: asyncio.sleep(3600)  # type: ignore[assignment,method-assign]
     task = lane.start()
     await asyncio.sleep(0.01)
     assert await lane.drain(1) is False
@@ -691,6 +691,26 @@ async def test_a_changelog_that_has_gone_on_has_another_owner(broker: Broker) ->
     with pytest.raises(ProducerFenced):
         await lane.heed_successor()
     await lane.close()
+
+
+@pytest.mark.parametrize(("written", "left"), [(1, 0), (4, 0), (4, 3)])
+async def test_a_changelog_that_lost_its_end_is_no_table(
+    broker: Broker, written: int, left: int
+) -> None:
+    """The group was told in the last transaction, and so knows of all before it."""
+    agent, (lane, _) = Agent(broker), new_lane(broker)
+    lane.start()
+    for count in range(1, written + 1):
+        broker.publish(IN)
+        await until(lambda count=count: counted(broker) == count)
+    assert await lane.drain(1)
+    await lane.close()
+    assert agent.applied
+    del broker.changelog[left:]
+    second, _ = new_lane(broker)
+    with pytest.raises(LostChangelog, match=f"ends at offset {left + 1 if left else 0}, and had"):
+        await second.start()
+    await second.close()
 
 
 async def test_what_was_in_the_changelog_is_of_no_successor(broker: Broker) -> None:

@@ -53,6 +53,7 @@ SIGNATURES = [
     (_MemoryRecordsPy, "next_batch", ["self", "_min_slice", "_magic_offset"]),
     (_DefaultRecordBatchPy, "_maybe_uncompress", ["self"]),
     (GroupCoordinator, "_stop_heartbeat_task", ["self"]),
+    (GroupCoordinator, "fetch_committed_offsets", ["self", "partitions"]),
     (AIOKafkaConnection, "send", ["self", "request", "expect_response"]),
     (AIOKafkaConnection, "_send_sasl_token", ["self", "payload", "expect_response"]),
 ]

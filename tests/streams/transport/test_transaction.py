@@ -71,11 +71,12 @@ async def test_the_last_offset_of_each_target_is_told(
         Output("none", 0, []),
         Output(*LOG, [Record(b"k", b"v")] * 2),
     ]
-    last = await transactions.commit(outputs, OFFSETS)
+    last = await transactions.commit(outputs, OFFSETS, "a note")
     assert last == {LOG: 14, OUT: 0}
     assert producer.ends == {LOG: 15, OUT: 1}
+    noted = {tp: (at, "a note") for tp, at in OFFSETS.items()}
     assert producer.calls == [
-        "begin", "log", "log", "log", "out", "log", (OFFSETS, "g"), "commit",
+        "begin", "log", "log", "log", "out", "log", (noted, "g"), "commit",
     ]  # fmt: skip
 
 
