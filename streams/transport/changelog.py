@@ -50,10 +50,10 @@ class DamagedChangelog(Exception):
 class LostChangelog(Exception):
     """The changelog ends before where it was: states are gone that offsets count on."""
 
-    def __init__(self, topic: str, partition: int, end: int, was: int) -> None:
+    def __init__(self, tp: TopicPartition, end: int, was: int) -> None:
         super().__init__(
-            f"{topic}, partition {partition} ends at offset {end}, and had come to {was}: it was "
-            "deleted, or Kafka has lost its end"
+            f"{tp.topic}, partition {tp.partition} ends at offset {end}, and had come to {was}: it "
+            "was deleted, or Kafka has lost its end"
         )
 
 

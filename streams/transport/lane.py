@@ -16,13 +16,13 @@ from aiokafka.structs import TopicPartition
 
 from sinks.record import Output
 from streams.transport.batch import Batch
-from streams.transport.changelog import DamagedChangelog, LostChangelog, read_changelog
+from streams.transport.changelog import DamagedChangelog, read_changelog
+from streams.transport.commits import Commits
 from streams.transport.position import Position
 from streams.transport.received import Seen
-from streams.transport.roles import Feed, Keeper, KeeperFactory, LaneSettings, Start
+from streams.transport.roles import Feed, Keeper, KeeperFactory, LaneSettings
 from streams.transport.table import StateTable
-from streams.transport.transaction import PASSING, Transactions, is_passing
-from streams.transport.untold import Untold
+from streams.transport.transaction import PASSING, is_passing
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class Lane:
         self.number = number
         self._log = logging.LoggerAdapter(log, {"partition": number})
         self._position = Position(number, settings, feed)
-        self._untold = Untold(settings.expiring)
+        self._commits = Commits(number, settings, feed)
         self._telling = asyncio.Lock()  # a shutdown may drain in the midst of a rebalance
         self._in_hand: Batch | None = None
         self.ready = False
@@ -54,12 +54,9 @@ class Lane:
         self._settings, self._feed, self._table = settings, feed, table
         self._keeper_factory = keeper
         self.keeper: Keeper | None = None
-        self._transactions: Transactions | None = None
         self._fetching = self._draining = False
         self._backoff_s = BACKOFF_S_MIN
-        self._changelog_end = 0
         self._task: asyncio.Task[None] | None = None
-        self._commit: asyncio.Task[dict[tuple[str, int], int]] | None = None
 
     @property
     def applied(self) -> dict[TopicPartition, int]:
@@ -100,7 +97,7 @@ class Lane:
             await asyncio.wait({task}, timeout=timeout_s)
             self.ready = False
         async with self._telling:
-            if self.ready and self._untold.watched:
+            if self.ready and self._commits.watched:
                 await self._tell_now()
         return self.ready
 
@@ -108,7 +105,7 @@ class Lane:
         """So that a worker that was stopped in order leaves no lag behind that is none."""
         try:
             async with asyncio.timeout(TELL_S_MAX):
-                await self.commit((), {})
+                await self._commits.tell(now=True)
         except (*PASSING, TimeoutError) as error:
             self._log.warning("lane %d: the group was not told: %r", self.number, error)
             self.ready = False  # what became of the transaction is unknown
@@ -185,32 +182,25 @@ class Lane:
         await self._let_go()
         self.recovering = True
         settings, number = self._settings, self.number
-        self._transactions = Transactions(
-            f"{settings.group}-{number}", settings.group, settings.connection
-        )
-        await self._transactions.open()
+        await self._commits.open()
         self._table.drop(number)
         self.keeper = self._keeper_factory(self, self._table.partition(number))
         await self.keeper.prepare()
-        mark, self._changelog_end = await read_changelog(
+        mark, end = await read_changelog(
             settings.connection, settings.changelog, number, self.keeper.restore
         )
         # The group may still tell offsets from before the last transaction: the broker applies
         # those a moment after its marker. The changelog was read behind that marker.
         known = self.keeper.offsets()
         starts = await self._feed.starts(self._position.inputs)
-        was = max(start.changelog_end for start in starts.values())
-        if self._changelog_end < was:
-            raise LostChangelog(settings.changelog, number, self._changelog_end, was)
-        committed = {tp: start.offset for tp, start in starts.items()}
         self._position.applied = {
-            tp: max(at, known.get(tp.topic, 0)) for tp, at in committed.items()
+            tp: max(start.offset, known.get(tp.topic, 0)) for tp, start in starts.items()
         }
         newest = self.keeper.newest()
         self._position.newest = {
             tp: newest[tp.topic] for tp in self._position.inputs if tp.topic in newest
         }
-        self._untold.begin(self._position.applied, committed)
+        self._commits.begin(end, starts, self._position.applied)
         await self.keeper.begin(mark)
         self._heed_draining()
         self.recovering, self.ready = False, True
@@ -231,14 +221,11 @@ class Lane:
 
     async def _let_go(self) -> None:
         self.ready = self.recovering = False
-        if self._commit is not None:
-            self._commit.cancel()
+        self._commits.cancel()
         keeper, self.keeper = self.keeper, None
         if keeper is not None:
             await keeper.end()
-        transactions, self._transactions = self._transactions, None
-        if transactions is not None:
-            await transactions.close()
+        await self._commits.close()
 
     # -- work ---------------------------------------------------------------------------------
 
@@ -252,8 +239,7 @@ class Lane:
             self._fetching = False
         while not self._draining:
             await self._work_once()
-            if self._untold.watched and self._untold.is_time(time.monotonic()):
-                await self.commit((), {})
+            await self._commits.tell()
 
     async def _work_once(self) -> None:
         """One batch, if there is something to do; nothing of it outlasts this call."""
@@ -267,7 +253,7 @@ class Lane:
         finally:
             self._fetching = False
         records = await self._position.take(fetched, time.monotonic())
-        self._untold.passed(await self._position.pass_over(records))
+        self._commits.passed(await self._position.pass_over(records))
         if records or due:
             self._in_hand = batch = Batch(self, records)
             await self._work_on(batch)
@@ -294,34 +280,8 @@ class Lane:
         *,
         hold_offsets: bool = False,
     ) -> dict[tuple[str, int], int]:
-        """One transaction with outputs and offsets.
-
-        Args:
-            outputs: by topic and partition.
-            offsets: the next to apply.
-            hold_offsets: whether the outputs hold these offsets, so that `Keeper.offsets` will
-                give them back: then the group's own may follow later.
-        """
-        if self._transactions is None:
-            raise asyncio.CancelledError
-        told = self._untold.with_these(offsets)
-        now_s = time.monotonic()
-        if hold_offsets and not self._untold.is_time(now_s):
-            told = {}
-        outputs = list(outputs)
-        changelog = (self._settings.changelog, self.number)
-        new = sum(len(one.records) for one in outputs if (one.topic, one.partition) == changelog)
-        note = Start.note(self._changelog_end + new)
-        # A task of its own, so that letting go ends it wherever it hangs.
-        self._commit = asyncio.create_task(self._transactions.commit(outputs, told, note))
-        last = await self._commit
-        if (mark := last.get(changelog)) is not None:
-            self._changelog_end = mark + 2  # behind the transaction's marker
-        if told:
-            self._untold.told(now_s)
-        else:
-            self.passed(offsets)
-        return last
+        """See `Commits.commit`."""
+        return await self._commits.commit(outputs, offsets, hold_offsets=hold_offsets)
 
     async def heed_successor(self) -> None:
         """Look whether the changelog has gone on without this lane.
@@ -329,13 +289,11 @@ class Lane:
         Raises:
             ProducerFenced: it has: then another worker has taken the number over.
         """
-        tp = TopicPartition(self._settings.changelog, self.number)
-        if (await self._feed.ends([tp]))[tp] > self._changelog_end:
-            raise ProducerFenced
+        await self._commits.heed_successor()
 
     def passed(self, offsets: Mapping[TopicPartition, int]) -> None:
         """A batch is done, and the group not told: its offsets go with a later commit."""
-        self._untold.passed(offsets)
+        self._commits.passed(offsets)
 
     def progress(self, topic: str) -> tuple[int, int | None]:
         """The next offset to commit, and the Kafka timestamp of its record where that is here."""

@@ -50,7 +50,7 @@ def _without_offsets(whole: Callable[..., Any]) -> Callable[..., Any]:
     async def nothing(*_: Any) -> None:
         """No offsets travel in the transaction."""
 
-    async def commit(self: Transactions, outputs: Iterable[Output], _: Any) -> Any:
+    async def commit(self: Transactions, outputs: Iterable[Output], *_: Any) -> Any:
         self._producer.send_offsets_to_transaction = nothing
         return await whole(self, outputs, {})
 
@@ -89,12 +89,10 @@ def ignore_an_aborted_transaction() -> None:
     whole = Transactions.commit
     last: dict[tuple[str, int], int] = {}
 
-    async def commit(
-        self: Transactions, outputs: Iterable[Output], offsets: Mapping[TopicPartition, int]
-    ) -> Any:
+    async def commit(self: Transactions, outputs: Iterable[Output], *offsets: Any) -> Any:
         given = list(outputs)
         try:
-            last.update(await whole(self, given, offsets))
+            last.update(await whole(self, given, *offsets))
         except KafkaError:
             with contextlib.suppress(Exception):
                 await self._producer.abort_transaction()

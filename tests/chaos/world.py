@@ -30,6 +30,9 @@ TEMPTATION = {"started": 0.15, "assigned": 0.25, "recovered": 0.3, "stopping": 0
 """How often a worker is killed soon after such a moment."""
 OVERTAKEN_S = 2.0
 """How long a successor stands still for a zombie to do what it can."""
+SLICES_MAX, SLICE_S, STILL_S = 40, 0.005, 0.05
+"""In how many slices a successor takes over before that, and how long it goes on and stands still
+in each: less than half of its session in all."""
 
 
 class World:
@@ -151,7 +154,7 @@ class World:
             if slot is successor or not slot.paused or frozen_s < ZOMBIE_S:
                 continue
             if (slot.until, moment) == ("assigned", "assigned"):
-                self._overtake(slot, successor, successor.cpu_s + self.rng.uniform(0.02, 0.5))
+                self._overtake(slot, successor, self.rng.randint(1, SLICES_MAX))
             elif (slot.until, moment) == ("recovered", "recovered"):
                 self.after(self.rng.uniform(3, 8), partial(self._wake_up, slot))
             elif slot.until is None and moment == "assigned" and self.rng.random() < 0.5:
@@ -162,18 +165,21 @@ class World:
             self.say(f"SIGCONT {zombie.name}, as another one takes over from it")
             zombie.resume()
 
-    def _overtake(self, zombie: Slot, successor: Slot, until_cpu_s: float) -> None:
-        """Stop the successor at some step of its taking over, and let the zombie go on.
+    def _overtake(self, zombie: Slot, successor: Slot, slices: int) -> None:
+        """Let the successor take over slice by slice, and the zombie go on after so many.
 
-        Steps are told by the time they take a processor, which does not depend on the load.
+        While it stands still, Kafka has answered: each slice is a step of its taking over, and what
+        lies between two steps is found as often as the steps themselves.
         """
-        if self.calm or not zombie.paused or not successor.running or successor.paused:
+        if self.calm or not zombie.paused or not successor.running:
             return
-        if successor.cpu_s < until_cpu_s:
-            self.after(0.01, partial(self._overtake, zombie, successor, until_cpu_s))
+        successor.resume()
+        time.sleep(SLICE_S)
+        successor.pause()
+        if slices > 1:
+            self.after(STILL_S, partial(self._overtake, zombie, successor, slices - 1))
             return
         self.say(f"SIGSTOP {successor.name}, which takes over from {zombie.name}: SIGCONT")
-        successor.pause()
         zombie.resume()
         self.after(OVERTAKEN_S, successor.resume)
         # What it has committed then, Redis may not know yet.

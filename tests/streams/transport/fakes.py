@@ -242,7 +242,7 @@ class Agent:
 
 
 def new_lane(broker: Broker) -> tuple[Lane, StateTable]:
-    """A lane over this broker, and its table; `streams.transport.lane` must be patched."""
+    """A lane over this broker, and its table; `lane` and `commits` must be patched."""
     table = object.__new__(StateTable)
     table._partitions = {}
     return Lane(0, SETTINGS, broker, table, Counts), table

@@ -9,8 +9,8 @@ import pytest
 from aiokafka.errors import IllegalOperation, KafkaError, ProducerFenced
 from aiokafka.structs import TopicPartition
 
+from streams.transport import commits, untold
 from streams.transport import lane as lane_module
-from streams.transport import untold
 from streams.transport.batch import Batch
 from streams.transport.changelog import LostChangelog, Reached
 from streams.transport.lane import Lane
@@ -43,7 +43,7 @@ async def broker(monkeypatch: pytest.MonkeyPatch) -> Broker:
         mark = len(broker.changelog) - 1
         return Reached(mark, max(broker.changelog_end, mark + 2 if broker.changelog else 0))
 
-    monkeypatch.setattr(lane_module, "Transactions", lambda *_: FakeTransactions(broker))
+    monkeypatch.setattr(commits, "Transactions", lambda *_: FakeTransactions(broker))
     monkeypatch.setattr(lane_module, "read_changelog", read_changelog)
     monkeypatch.setattr(lane_module, "BACKOFF_S_MIN", 0.001)
     monkeypatch.setattr(lane_module, "CLOSE_S_MAX", 0.1)
@@ -197,7 +197,7 @@ async def test_a_stalled_owner_commits_nothing_once_the_changelog_is_read(
     broker.hold.clear()
     _, (stalled, _) = Agent(broker), new_lane(broker)
     ends = stalled.start()
-    await until(lambda: stalled._commit is not None)
+    await until(lambda: stalled._commits._under_way is not None)
     read = lane_module.read_changelog
 
     async def read_and_wake(*arguments: Any) -> Reached:
@@ -260,7 +260,7 @@ async def test_a_drain_ends_the_batch_in_flight(broker: Broker) -> None:
     broker.hold.clear()
     _, (lane, _) = Agent(broker), new_lane(broker)
     lane.start()
-    await until(lambda: lane._commit is not None)
+    await until(lambda: lane._commits._under_way is not None)
     draining = asyncio.create_task(lane.drain(1))
     await asyncio.sleep(0.01)
     assert not draining.done()
@@ -280,7 +280,7 @@ async def test_a_batch_that_does_not_end_in_time_is_given_up(broker: Broker) -> 
     broker.hold.clear()
     agent, (lane, _) = Agent(broker), new_lane(broker)
     lane.start()
-    await until(lambda: lane._commit is not None)
+    await until(lambda: lane._commits._under_way is not None)
     assert await lane.drain(0.01) is False
     assert lane.cut_off
     await lane.close()
@@ -375,7 +375,7 @@ async def test_an_agent_that_is_stopped_within_a_batch_ends_the_lane(broker: Bro
     broker.hold.clear()
     agent, (lane, _) = Agent(broker), new_lane(broker)
     task = lane.start()
-    await until(lambda: lane._commit is not None)
+    await until(lambda: lane._commits._under_way is not None)
     agent.task.cancel()
     with pytest.raises(RuntimeError, match="the agent was stopped within a batch"):
         await task
