@@ -1,4 +1,4 @@
-"""Whether Kafka answers, asked now and then, for `/readyz`.
+"""Whether Kafka answers, asked now and then, for `/readyz`; and whether topics have grown.
 
 A worker that has nothing to do sends nothing that could fail, and aiokafka repeats in silence what
 fails while it has. So a question is put to the brokers beside the work: a new connection each
@@ -9,7 +9,7 @@ import asyncio
 import logging
 from typing import Final
 
-from streams import kafka
+from streams import kafka, topic_admin
 from streams.readiness import Readiness
 from streams.settings import Settings
 
@@ -23,7 +23,11 @@ NAME: Final = "kafka"
 
 
 async def watch(settings: Settings, readiness: Readiness) -> None:
-    """Keep `readiness` true until cancelled; a change is one line of the log."""
+    """Keep `readiness` true until cancelled; a change is one line of the log.
+
+    Raises:
+        WrongTopics: one has got more partitions.
+    """
     said: str | None = None
     while True:
         trouble = await _trouble(settings)
@@ -42,7 +46,8 @@ async def watch(settings: Settings, readiness: Readiness) -> None:
 async def _trouble(settings: Settings) -> str | None:
     """What keeps us from Kafka; None where a broker tells who is there."""
     try:
-        async with asyncio.timeout(ANSWER_S_MAX), kafka.admin(settings):
+        async with asyncio.timeout(ANSWER_S_MAX), kafka.admin(settings) as client:
+            await topic_admin.hold_undivided(settings, client)
             return None
     except kafka.KafkaRefused as refused:  # a password or a certificate that is no longer good
         return str(refused).removeprefix("Kafka ").rstrip(".")

@@ -13,7 +13,7 @@ from aiokafka.errors import TopicAlreadyExistsError, for_code
 from streams import kafka
 from streams.complaint import Complaint
 from streams.settings import PREFIX, Settings
-from streams.topics import MODEL_PARAMS, Topic, every_topic
+from streams.topics import INPUTS, MODEL_PARAMS, Topic, every_topic
 
 Described = Mapping[str, Any]  # a topic, in the words of Kafka's answer
 
@@ -82,6 +82,22 @@ async def differences(settings: Settings, client: AIOKafkaAdminClient) -> list[D
     found += _beyond_repair(settings, wanted, described)
     found += await _wrong_settings(client, [t for t in wanted if t.name in partitions])
     return found
+
+
+async def hold_undivided(settings: Settings, client: AIOKafkaAdminClient) -> None:
+    """Hold that no input has got more partitions since it was verified.
+
+    Publishers place customers in the new ones, and nobody reads these: those customers would look
+    silent.
+
+    Raises:
+        WrongTopics: one has.
+    """
+    partitions = _counts(await _described(client))
+    topics = every_topic(settings)
+    inputs = [topic for topic in topics if topic.name in INPUTS]
+    if any(partitions.get(topic.name, 0) > topic.partitions for topic in inputs):
+        raise WrongTopics(sentences(_wrong_counts(topics, partitions)))
 
 
 async def verify(settings: Settings) -> None:

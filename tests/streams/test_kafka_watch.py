@@ -11,6 +11,62 @@ from streams import kafka_watch
 from streams.kafka import KafkaAway, KafkaRefused
 from streams.readiness import Readiness
 from streams.settings import Settings
+from streams.topic_admin import WrongTopics
+from streams.topics import ENGAGEMENTS, PURCHASES, SCORES
+
+
+class Topics:
+    """What an admin client tells of topics, by their number of partitions."""
+
+    def __init__(self, partitions: dict[str, int]) -> None:
+        self._partitions = partitions
+
+    async def describe_topics(self) -> list[dict[str, Any]]:
+        return [
+            {"topic": name, "partitions": [None] * count}
+            for name, count in self._partitions.items()
+        ]
+
+
+async def watched(
+    monkeypatch: pytest.MonkeyPatch, *answers: dict[str, int], partitions: int
+) -> asyncio.Task[None]:
+    """A watch over topics that has asked so many times, or has ended."""
+    left = list(answers)
+
+    @asynccontextmanager
+    async def admin(_settings: Any) -> AsyncIterator[Any]:
+        yield Topics(left.pop(0) if len(left) > 1 else left[0])
+
+    monkeypatch.setattr(kafka_watch.kafka, "admin", admin)
+    monkeypatch.setattr(kafka_watch, "ASK_S", 0)
+    watching = asyncio.create_task(kafka_watch.watch(Settings(partitions=partitions), Readiness()))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    return watching
+
+
+async def test_an_input_that_has_got_more_partitions_ends_the_worker(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Half of the customers' events would wait where nobody reads, and silence be believed."""
+    before = {PURCHASES: 4, ENGAGEMENTS: 4}
+    watching = await watched(monkeypatch, before, {**before, PURCHASES: 8}, partitions=4)
+    with pytest.raises(WrongTopics, match=r"have 8 partitions and must have 4 \(clv.purchases\)"):
+        await watching
+
+
+@pytest.mark.parametrize(
+    "partitions",
+    [{PURCHASES: 4, ENGAGEMENTS: 4, SCORES: 9}, {PURCHASES: 4}, {PURCHASES: 2, ENGAGEMENTS: 4}],
+)
+async def test_what_is_gone_for_a_moment_ends_nothing(
+    monkeypatch: pytest.MonkeyPatch, partitions: dict[str, int]
+) -> None:
+    """Nor does an output, where nobody's events wait."""
+    watching = await watched(monkeypatch, partitions, partitions=4)
+    assert not watching.done()
+    watching.cancel()
 
 
 async def test_each_trouble_is_a_line_and_a_refusal_says_what_to_do(
@@ -26,13 +82,13 @@ async def test_each_trouble_is_a_line_and_a_refusal_says_what_to_do(
     readiness = Readiness()
 
     @asynccontextmanager
-    async def admin(_settings: Any) -> AsyncIterator[None]:
+    async def admin(_settings: Any) -> AsyncIterator[Any]:
         told.append(readiness.verdict()[1][0])
         if not answers:
             await asyncio.sleep(3600)
         if (trouble := answers.pop(0)) is not None:
             raise trouble
-        yield
+        yield Topics({})
 
     monkeypatch.setattr(kafka_watch.kafka, "admin", admin)
     monkeypatch.setattr(kafka_watch, "ASK_S", 0)
