@@ -86,6 +86,12 @@ class Days:
             return np.array([self.start_ms(int(day)) for day in days], dtype=np.int64)
         return self._starts_array[days - _FIRST]
 
+    def same_as(self, other: "Days") -> bool:
+        """Whether all days of this century begin when those of the other do, whatever its name."""
+        return self.timezone == other.timezone or all(
+            self.start_ms(day) == other.start_ms(day) for day in range(_FIRST, _END)
+        )
+
     def _slow_day(self, at_ms: int) -> int:
         zone = ZoneInfo(self.timezone)
         day = at_ms // MS_PER_DAY + 1

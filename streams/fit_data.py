@@ -12,6 +12,7 @@ from models.histories import Histories, histories, per_customer
 from models.state import UnknownVersion
 from models.stored_histories import stored_histories
 from models.tiers import ROLLING_DAYS
+from streams.chosen_once import hold_chosen
 from streams.complaint import Complaint
 from streams.csv_rows import BadRow
 from streams.settings import Settings
@@ -74,8 +75,10 @@ def from_states(found: StoredStates, settings: Settings) -> FitData:
         settings: those of the workers: group, currency, time zone.
 
     Raises:
-        Complaint: a value is no state, or of a newer program.
+        Complaint: a value is no state, or of a newer program; or the states are of another
+            currency or time zone.
     """
+    hold_chosen(found.chosen, settings.currency, settings.timezone)
     name, days = changelog(settings), Days(settings.timezone)
     try:
         stored = stored_histories(found.states.values(), days, days.day(found.reached_ms))

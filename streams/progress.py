@@ -36,6 +36,8 @@ class Progress(msgspec.Struct, frozen=True, omit_defaults=True):
         params: what customers are scored by.
         earlier: while the partition changes over, what those are scored by who are left.
         since_ms: when that change-over began, epoch milliseconds.
+        currency: of all stored amounts; empty where an older version wrote it.
+        timezone: whose days are stored; empty where an older version wrote it.
     """
 
     now_ms: int = 0
@@ -44,6 +46,8 @@ class Progress(msgspec.Struct, frozen=True, omit_defaults=True):
     params: Parameters | None = None
     earlier: Parameters | None = None
     since_ms: int = 0
+    currency: str = ""
+    timezone: str = ""
 
 
 encode = msgspec.json.Encoder().encode

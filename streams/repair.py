@@ -17,6 +17,7 @@ from models.state import State, UnknownVersion, decode, encode
 from models.times import MS_MAX, MS_PER_S
 from sinks.record import NO_HEADERS, Output, Record
 from streams import kafka, progress, topic_admin, topics
+from streams.chosen_once import hold_chosen
 from streams.complaint import Complaint
 from streams.reading import read_to_end
 from streams.settings import Settings
@@ -73,6 +74,7 @@ async def repair(
     Raises:
         NothingToRepair: nothing is damaged there.
         Incomplete: the input does not hold everything, and `as_found` is not asked for.
+        WrongSettings: the states are of another currency or time zone.
         WrongTopics: the topics are missing.
         KafkaAway: Kafka cannot be reached.
     """
@@ -82,6 +84,7 @@ async def repair(
         try:
             await transactions.open()  # first, as a worker does: from here on nobody else writes
             customer, reached = await _damaged(settings, place, told)
+            hold_chosen(reached, policy.currency, policy.timezone)
             score = await _last_score(settings, place.partition, customer, told)
             past = await recall(settings, policy, customer, MS_MAX, told, reached.offsets)
             state = decode(past.state) if past.state is not None else State()

@@ -20,6 +20,7 @@ from models.change_over import ChangeOver
 from models.policy import Policy
 from models.releases import Released, Releases
 from streams import progress
+from streams.chosen_once import hold_chosen
 from streams.progress import Progress
 from streams.ticks import Tick
 
@@ -72,7 +73,10 @@ class Scoring:
 
         Raises:
             InvalidParameters: a newer program wrote the parameters.
+            WrongSettings: the states are of another currency or time zone than the policy.
         """
+        if customers:
+            hold_chosen(reached, self.policy.currency, self.policy.timezone)
         if reached.params is not None:
             self._set(progress.released(reached.params))
             if reached.earlier is not None:
@@ -140,10 +144,13 @@ class Scoring:
         """The progress, encoded, as it will be once a transaction is committed.
 
         Args:
-            reached: without the parameters.
+            reached: without what the rules say.
             states: that the transaction writes.
         """
-        reached = msgspec.structs.replace(reached, params=self._stored)
+        policy = self.policy
+        reached = msgspec.structs.replace(
+            reached, params=self._stored, currency=policy.currency, timezone=policy.timezone
+        )
         if self.change_over is not None and not self._left.keys() <= states.keys():
             reached = msgspec.structs.replace(
                 reached, earlier=self._stored_before, since_ms=self.change_over.since_ms

@@ -80,7 +80,7 @@ _NOTES: Final[Mapping[str, str]] = {
 
 **`CLV_CHURN_LEVELS`** is `name:threshold`, ascending, above the level `low`. Thresholds are shares, above 0 and below 1, of the probability to buy within the horizon that silence has taken since the last purchase (`activity_decline`).
 """,
-    "Money and time": """`CLV_CURRENCY` and `CLV_TIMEZONE` are chosen once: stored amounts and days are not converted. The way to others is *Reset and replay* in [the runbook](../grafana/RUNBOOK.md#reset-and-replay).
+    "Money and time": """`CLV_CURRENCY` and `CLV_TIMEZONE` are chosen once: stored amounts and days are not converted, and a worker that is set to others than its states were counted by ends with a sentence that names both. The way to others is *Reset and replay* in [the runbook](../grafana/RUNBOOK.md#reset-and-replay).
 
 **`CLV_RATES`** is `CODE=rate` with commas between: what **one whole unit** of that currency is worth in whole units of `CLV_CURRENCY`. With EUR, `USD=0.92,JPY=0.0061` makes 1.00 USD 0.92 EUR and 1,000 yen 6.10 EUR: `amount_minor` is converted from the minor units of the one to those of the other, exactly, halves to the even one. A rate counts for events that come after the restart; earlier ones keep what they were worth.
 """,

@@ -11,6 +11,7 @@ from models.rules import rules_of
 from models.state import State
 from models.step import step
 from streams import progress, topic_admin, topics
+from streams.chosen_once import hold_chosen
 from streams.complaint import Complaint
 from streams.intake import in_order
 from streams.placement import partition_of
@@ -29,16 +30,20 @@ class StoredStates:
         states: encoded state by customer.
         reached_ms: the newest time that a partition has reached, epoch ms; 0 for none.
         params: the newest parameters that a partition scores by; None where none is told.
+        chosen: of a partition that tells its currency and time zone; else as of none.
     """
 
     states: dict[bytes, bytes] = field(default_factory=dict)
     reached_ms: int = 0
     params: progress.Parameters | None = None
+    chosen: progress.Progress = field(default_factory=progress.Progress)
 
     def reached(self, value: bytes) -> None:
         """Take what the changelog says of a partition."""
         told = progress.decode(value)
         self.reached_ms = max(self.reached_ms, told.now_ms)
+        if told.currency:
+            self.chosen = told
         known = self.params
         if told.params is not None and (known is None or known.at_ms <= told.params.at_ms):
             self.params = told.params
@@ -47,8 +52,10 @@ class StoredStates:
         """The policy with the parameters that workers score by, whatever is set here.
 
         Raises:
-            Complaint: a newer program wrote them.
+            Complaint: a newer program wrote them, or the states are of another currency or time
+                zone.
         """
+        hold_chosen(self.chosen, policy.currency, policy.timezone)
         if self.params is None:
             return policy
         try:

@@ -128,3 +128,20 @@ def test_arrays_equal_one_at_a_time(zone: str) -> None:
 def test_no_such_zone(zone: str) -> None:
     with pytest.raises(ValueError, match="no time zone"):
         Days(zone)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("Europe/Kiev", "Europe/Kyiv", True),
+        ("UTC", "Etc/UTC", True),
+        ("Europe/Berlin", "Europe/Berlin", True),
+        ("Europe/Berlin", "Europe/Kyiv", False),
+        ("UTC", "Africa/Casablanca", False),
+    ],
+)
+def test_zones_are_the_same_by_their_days_not_by_their_names(
+    one: str, other: str, *, same: bool
+) -> None:
+    assert Days(one).same_as(Days(other)) is same
+    assert Days(other).same_as(Days(one)) is same
