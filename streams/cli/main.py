@@ -4,6 +4,7 @@ What all commands share is here: their names, `--version`, and how errors become
 stderr and an exit status: 1 for a failure, 2 for wrong usage or settings.
 """
 
+import errno
 import importlib
 import logging
 import os
@@ -21,6 +22,8 @@ from streams.complaint import Complaint
 
 FAILED: Final = 1
 INTERRUPTED: Final = 128 + signal.SIGINT
+
+_FULL: Final = {errno.ENOSPC, errno.EDQUOT}
 
 
 @dataclass(frozen=True)
@@ -108,22 +111,37 @@ def run(arguments: Sequence[str]) -> int:
         return _complain(str(error), error.status)
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:  # `clv simulate | head`: who reads has had enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except Exception as error:
-        say = getattr(error, "format_message", None)  # typer's errors of usage, of any version
-        if say is None:
+    except (BrokenPipeError, SystemExit) as error:  # the latter is typer's and rich's answer
+        if not isinstance(error.__context__ or error, BrokenPipeError):
             raise
-        # Without a message it was help itself that was shown.
-        sentence = f"{plain(say())}: see `{_help_for(called)}`." if say() else ""
-        return _complain(sentence, getattr(error, "exit_code", FAILED))
+        _write_no_more()  # `clv simulate | head`: who reads has had enough
+        return 0
+    except Exception as error:  # noqa: BLE001  an unknown one is raised again
+        return _failed(error, called)
     return status if isinstance(status, int) else 0
 
 
 def main() -> None:
     """Run what was typed, and leave with its exit status."""
     sys.exit(run(sys.argv[1:]))
+
+
+def _failed(error: Exception, called: str | None) -> int:
+    """Say in one sentence what is no bug."""
+    if isinstance(error, OSError) and error.errno in _FULL:
+        _write_no_more()
+        return _complain("The disk that this writes to is full: make room, and try again.", FAILED)
+    say = getattr(error, "format_message", None)  # typer's errors of usage, of any version
+    if say is None:
+        raise error
+    # Without a message it was help itself that was shown.
+    sentence = f"{plain(say())}: see `{_help_for(called)}`." if say() else ""
+    return _complain(sentence, getattr(error, "exit_code", FAILED))
+
+
+def _write_no_more() -> None:
+    """What is left in the buffer would be tried again at the very end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _complain(sentences: str, status: int) -> int:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from importlib.metadata import version
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -25,6 +26,8 @@ NAMES = {
     "state-hash",
     "schema",
 }
+
+FULL = Path("/dev/full")
 
 
 def test_every_command_of_the_contract_is_there():
@@ -144,16 +147,41 @@ def test_no_redis_is_one_sentence_and_status_one(clv, unused_tcp_port, arguments
     assert ran.err.count("\n") == 1
 
 
-def test_who_reads_may_stop_reading():
+@pytest.mark.parametrize(
+    ("arguments", "begins"),
+    [
+        ("simulate --customers 20000", b'{"id"'),
+        ("schema", b"{"),
+        ("--help", b""),
+        ("evaluate cdnow --calibration-end 1997-09-30", b"2,357 customers"),
+    ],
+)
+def test_who_reads_may_stop_reading(arguments, begins):
+    program = f"{sys.executable} -m streams.cli.main"
     done = subprocess.run(
-        f"{sys.executable} -m streams.cli.main simulate --customers 20000 | head -n 1",
-        shell=True,
+        ["bash", "-o", "pipefail", "-c", f"{program} {arguments} | head -n 1"],
         capture_output=True,
         check=False,
     )
-    assert done.stdout.startswith(b'{"id"')
+    assert done.returncode == 0
+    assert done.stdout.startswith(begins)
     assert b"Traceback" not in done.stderr
     assert b"rror" not in done.stderr
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="no disk is always full here")
+@pytest.mark.parametrize("arguments", [["schema"], ["simulate", "--customers", "50"], ["--help"]])
+def test_a_full_disk_is_one_sentence(arguments):
+    with FULL.open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "streams.cli.main", *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr == "clv: The disk that this writes to is full: make room, and try again.\n"
 
 
 def test_a_bug_is_not_hidden(monkeypatch):
