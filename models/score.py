@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from itertools import islice
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -110,6 +110,13 @@ class Score(msgspec.Struct, frozen=True, gc=False):
     model_version: str
 
 
+NOT_SAID: Final = -1
+"""Stands in a score for what the version that published it did not say."""
+
+# What was added to scores since the first version, all of it never below 0.
+_ADDED: Final = {"predicted_clv_low_minor": NOT_SAID, "predicted_clv_high_minor": NOT_SAID}
+
+_decode = msgspec.json.Decoder(Score).decode
 _encode_lines = msgspec.json.Encoder().encode_lines
 
 _AT_ONCE: Final = 64
@@ -124,3 +131,24 @@ def encode_all(scores: Iterable[Score]) -> list[bytes]:
     while some := list(islice(left, _AT_ONCE)):
         encoded += _encode_lines(some).split(b"\n")[:-1]
     return encoded
+
+
+def decode(published: bytes) -> Score:
+    """A score as this or an older version published it.
+
+    Raises:
+        msgspec.DecodeError: it is none.
+    """
+    try:
+        return _decode(published)
+    except msgspec.ValidationError:
+        fields = msgspec.json.decode(published)
+        if not isinstance(fields, dict):
+            raise
+        return msgspec.convert(_ADDED | fields, Score)
+
+
+def document(score: Score) -> dict[str, Any]:
+    """A score's fields by name, as they were published: what was not said is left out."""
+    fields: dict[str, Any] = msgspec.to_builtins(score)
+    return {name: value for name, value in fields.items() if name not in _ADDED or value >= 0}

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 import redis
 
-from models.score import Score
+from models.score import Score, decode
 from sinks.redis_errors import explain, tls_hint
 from sinks.redis_keys import RedisKeys
 from sinks.sink import Unusable
@@ -20,6 +20,10 @@ TIMEOUT_S: Final = 10.0
 
 class RedisAway(Complaint):
     """Redis does not answer, or refuses; the message says where and what to do."""
+
+
+class NoScore(Complaint):
+    """Something else is where a score should be; the message says where and what to do."""
 
 
 class Ranked(NamedTuple):
@@ -46,7 +50,6 @@ class Lookups:
             socket_timeout=TIMEOUT_S,
             socket_connect_timeout=TIMEOUT_S,
         )
-        self._decode = msgspec.json.Decoder(Score).decode
 
     def score_json(self, customer_id: str) -> bytes | None:
         """A customer's score as it is published; None where there is none.
@@ -63,9 +66,10 @@ class Lookups:
 
         Raises:
             RedisAway: it could not be asked.
+            NoScore: something else is there.
         """
         found = self.score_json(customer_id)
-        return None if found is None else self._decode(found)
+        return self._score(customer_id.encode(), found)
 
     def top(self, by: str, count: int) -> list[Ranked]:
         """The first customers of a ranking, those with a value of 0 or less left out.
@@ -76,6 +80,7 @@ class Lookups:
 
         Raises:
             RedisAway: it could not be asked.
+            NoScore: something else is where a score should be.
         """
         with self._reaching():
             ranked: Any = self._redis.zrange(
@@ -94,7 +99,7 @@ class Lookups:
                 else []
             )
         return [
-            Ranked(customer.decode(), round(value), None if json is None else self._decode(json))
+            Ranked(customer.decode(), round(value), self._score(customer, json))
             for (customer, value), json in zip(ranked, found, strict=True)
         ]
 
@@ -103,13 +108,15 @@ class Lookups:
 
         Raises:
             RedisAway: it could not be asked.
+            NoScore: something else is where a score should be.
         """
         with self._reaching():
             ranked: Any = self._redis.zrange(self._keys.total, 0, -1, desc=True)
             for at in range(0, len(ranked), _PORTION):
-                keys = [self._keys.score + customer for customer in ranked[at : at + _PORTION]]
-                found: Any = self._redis.mget(keys)
-                yield from (self._decode(json) for json in found if json is not None)
+                some = ranked[at : at + _PORTION]
+                found: Any = self._redis.mget([self._keys.score + customer for customer in some])
+                scores = map(self._score, some, found)
+                yield from (score for score in scores if score is not None)
 
     def customers(self) -> int:
         """How many customers have a score.
@@ -120,6 +127,16 @@ class Lookups:
         with self._reaching():
             found: Any = self._redis.zcard(self._keys.total)
         return int(found)
+
+    def _score(self, customer: bytes, found: bytes | None) -> Score | None:
+        try:
+            return None if found is None else decode(found)
+        except msgspec.DecodeError as error:
+            key = (self._keys.score + customer).decode(errors="replace")
+            raise NoScore(
+                f"Redis at {self._address} holds something under {key} that is no score ({error}): "
+                f"delete that key, or choose another {PREFIX}REDIS_PREFIX."
+            ) from error
 
     @contextmanager
     def _reaching(self) -> Iterator[None]:

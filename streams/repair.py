@@ -13,6 +13,7 @@ import msgspec
 
 from models.policy import Policy
 from models.score import Score
+from models.score import decode as decode_score
 from models.state import State, UnknownVersion, decode, encode
 from models.times import MS_MAX, MS_PER_S
 from sinks.record import NO_HEADERS, Output, Record
@@ -137,7 +138,7 @@ async def _last_score(
     async for record in _records(settings, topics.SCORES, partition, told):
         if record.key == customer:
             value = record.value
-    return None if value is None else msgspec.json.decode(value, type=Score)
+    return None if value is None else decode_score(value)
 
 
 async def _records(

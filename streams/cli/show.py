@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from models.score import Score
+from models.score import NOT_SAID, Score
 from streams.cli.output import AsJson, amount, console, print_json, share, shortly
 from streams.cli.show_what_if import document, print_next_tier, print_purchase, what_if
 from streams.complaint import Complaint
@@ -141,6 +141,8 @@ def _facts(score: Score, money: str) -> Table:
 
 def _interval(score: Score, money: str) -> str:
     """What the predicted value will be in four cases of five, such as `0.00 to 97.20 EUR`."""
+    if score.predicted_clv_high_minor == NOT_SAID:
+        return "-"
     low = amount(score.predicted_clv_low_minor, money).removesuffix(f" {money}")
     return f"{low} to {amount(score.predicted_clv_high_minor, money)}"
 

@@ -3,11 +3,11 @@
 from enum import StrEnum
 from typing import Annotated
 
-import msgspec
 import typer
 from rich.table import Table
 from rich.text import Text
 
+from models.score import document
 from streams.cli.output import AsJson, amount, console, print_json, shortly
 from streams.cli.top_movers import top_movers
 from streams.complaint import Complaint
@@ -75,7 +75,7 @@ def top(
 
 
 def _document(place: int, row: Ranked) -> dict[str, object]:
-    score = None if row.score is None else msgspec.to_builtins(row.score)
+    score = None if row.score is None else document(row.score)
     return {
         "rank": place,
         "customer_id": row.customer_id,

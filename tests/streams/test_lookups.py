@@ -6,8 +6,8 @@ import msgspec
 import pytest
 import redis
 
-from models.score import Score, Window, Windows
-from streams.lookups import Lookups, RedisAway
+from models.score import NOT_SAID, Score, Window, Windows
+from streams.lookups import Lookups, NoScore, RedisAway
 from streams.settings import Settings
 
 EMPTY = Window(0, 0, 0)
@@ -63,6 +63,13 @@ def store(url, scores, prefix="clv:"):
             client.zadd(f"{prefix}rank:risk", {each.customer_id: each.value_at_risk_minor})
 
 
+def as_before_intervals(one):
+    """What a version without intervals published: it stays until the customer's next score."""
+    fields = msgspec.to_builtins(one)
+    del fields["predicted_clv_low_minor"], fields["predicted_clv_high_minor"]
+    return msgspec.json.encode(fields)
+
+
 @pytest.fixture
 def lookups(redis_url):
     return Lookups(Settings(redis_url=redis_url))
@@ -95,6 +102,26 @@ def test_the_prefix_is_kept(redis_url):
     store(redis_url, [score()], prefix="shop:")
     assert Lookups(Settings(redis_url=redis_url)).score("42") is None
     assert Lookups(Settings(redis_url=redis_url, redis_prefix="shop:")).score("42") == score()
+
+
+def test_a_score_of_an_older_version_is_read(redis_url, lookups):
+    store(redis_url, [score("a"), score("b", 10)])
+    with redis.Redis.from_url(redis_url) as client:
+        client.set("clv:score:a", as_before_intervals(score("a")))
+    unsaid = score("a", predicted_clv_low_minor=NOT_SAID, predicted_clv_high_minor=NOT_SAID)
+    assert lookups.score("a") == unsaid
+    assert [row.score for row in lookups.top("total", 5)] == [unsaid, score("b", 10)]
+    assert list(lookups.scores()) == [unsaid, score("b", 10)]
+
+
+@pytest.mark.parametrize("found", [b"nonsense", b'{"a": 1}', b"[]", b'{"schema": "one"}'])
+def test_what_is_no_score_is_one_sentence(redis_url, lookups, found):
+    store(redis_url, [score()])
+    with redis.Redis.from_url(redis_url) as client:
+        client.set("clv:score:42", found)
+    for look in (lambda: lookups.score("42"), lambda: lookups.top("total", 5)):
+        with pytest.raises(NoScore, match="holds something under clv:score:42 that is no score"):
+            look()
 
 
 def test_no_redis_is_one_sentence(unused_tcp_port):

@@ -1,11 +1,13 @@
 import json
+import re
 
 import pytest
+import redis
 from rich.console import Console
 
 from models.what_if import NextTier
 from streams.cli.show_what_if import WhatIf, print_next_tier
-from tests.streams.test_lookups import score, store
+from tests.streams.test_lookups import as_before_intervals, score, store
 
 
 @pytest.fixture
@@ -27,6 +29,18 @@ def test_a_score_is_shown_to_people(clv, url):
 def test_a_score_is_printed_to_programs_as_it_was_published(clv, url):
     ran = clv("show", "42", "--json", redis_url=url)
     assert json.loads(ran.out)["tier_value_minor"] == 52_695
+
+
+def test_a_score_without_an_interval_is_shown_without(clv, url):
+    """As a version before intervals published it."""
+    with redis.Redis.from_url(url) as client:
+        client.set("clv:score:42", as_before_intervals(score()))
+    ran = clv("show", "42", redis_url=url)
+    assert (ran.status, ran.err) == (0, "")
+    assert re.search(r"four in five +- ", ran.out)
+    rows = json.loads(clv("top", "--json", redis_url=url).out)
+    said = {row["customer_id"]: "predicted_clv_low_minor" in row["score"] for row in rows}
+    assert said == {"7": True, "42": False, "[red]x": True}
 
 
 @pytest.mark.parametrize(
