@@ -1,4 +1,4 @@
-"""Settings that are chosen once: by others, stored amounts and days would mean something else."""
+"""Settings that are chosen once: by others, what is stored would mean something else."""
 
 from typing import Final
 
@@ -34,6 +34,25 @@ def hold_chosen(reached: Progress, currency: str, timezone: str) -> None:
         )
     if wrong:
         raise WrongSettings("\n".join(wrong))
+
+
+def hold_placed(reached: Progress, partitions: int) -> None:
+    """Hold that customers are in as many partitions as when their states were written.
+
+    Args:
+        reached: what the changelog says of the states' partition.
+        partitions: how many there are now.
+
+    Raises:
+        WrongSettings: with a sentence.
+    """
+    if reached.partitions not in {0, partitions}:
+        raise WrongSettings(
+            f"{PREFIX}PARTITIONS is {partitions}, and the stored customers are in "
+            f"{reached.partitions} partitions: the topics were altered in place, which puts a "
+            "customer's next event into another one than the state; see 'Add partitions' in "
+            "grafana/RUNBOOK.md."
+        )
 
 
 def _same_days(one: str, other: str) -> bool:

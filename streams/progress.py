@@ -36,6 +36,7 @@ class Progress(msgspec.Struct, frozen=True, omit_defaults=True):
         params: what customers are scored by.
         earlier: while the partition changes over, what those are scored by who are left.
         since_ms: when that change-over began, epoch milliseconds.
+        partitions: how many customers are placed in; 0 where an older version wrote it.
         currency: of all stored amounts; empty where an older version wrote it.
         timezone: whose days are stored; empty where an older version wrote it.
     """
@@ -46,6 +47,7 @@ class Progress(msgspec.Struct, frozen=True, omit_defaults=True):
     params: Parameters | None = None
     earlier: Parameters | None = None
     since_ms: int = 0
+    partitions: int = 0
     currency: str = ""
     timezone: str = ""
 

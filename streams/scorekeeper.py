@@ -16,6 +16,7 @@ from sinks.redis import MarkAhead, RedisScores
 from sinks.sink import Committed
 from sinks.topics import OutputTopics
 from streams import progress
+from streams.chosen_once import hold_placed
 from streams.dead_letters import DeadLetterLimit, dead_letter
 from streams.follower import Follower
 from streams.intake import Intake, take_in
@@ -123,6 +124,8 @@ class Scorekeeper:
         reached, table = self._progress(), self._states.table
         table.pop(progress.KEY, None)
         self.now_ms = reached.now_ms
+        if table:
+            hold_placed(reached, self._shared.partitions)
         try:
             self._scoring.begin(reached, table.keys())
         except InvalidParameters as error:
@@ -227,6 +230,7 @@ class Scorekeeper:
                 result.now_ms,
                 {tp.topic: at for tp, at in (self._lane.applied | batch.offsets).items()},
                 {tp.topic: seen for tp, seen in (self._lane.newest | batch.newest).items()},
+                partitions=shared.partitions,
             ),
             result.states,
         )

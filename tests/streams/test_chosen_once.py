@@ -51,6 +51,18 @@ async def test_a_worker_takes_no_partition_of_another_currency_or_of_other_days(
 
 
 @pytest.mark.redis
+async def test_a_worker_takes_no_partition_whose_customers_are_placed_by_another_number(
+    partition: Partition,
+) -> None:
+    """All topics may have been altered alike, so that their numbers agree with the setting."""
+    keeper = await partition.keeper()
+    await partition.work(keeper, partition.batch(purchases=[purchase(0, ANN)]))
+    partition.shared = replace(partition.shared, partitions=8)
+    with pytest.raises(WrongSettings, match=r"CLV_PARTITIONS is 8, .* in 4 part"):
+        await partition.keeper()
+
+
+@pytest.mark.redis
 async def test_what_an_older_version_stored_is_of_what_is_set_now(partition: Partition) -> None:
     keeper = await partition.keeper()
     await partition.work(keeper, partition.batch(purchases=[purchase(0, ANN)]))
