@@ -246,3 +246,15 @@ def new_lane(broker: Broker) -> tuple[Lane, StateTable]:
     table = object.__new__(StateTable)
     table._partitions = {}
     return Lane(0, SETTINGS, broker, table, Counts), table
+
+
+async def until(moment: Any, seconds_max: float = 2.0) -> None:
+    """Wait for what the loop will bring about."""
+    async with asyncio.timeout(seconds_max):
+        while not moment():
+            await asyncio.sleep(0.001)
+
+
+def counted(broker: Broker) -> int:
+    """What the changelog says."""
+    return int(broker.changelog[-1].value) if broker.changelog else 0
