@@ -1,11 +1,13 @@
-"""A broker on which the topics have their own names: for commands, which know no others."""
+"""A broker on which the topics have their own names, for commands; and a partition without any."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from sinks.redis import RedisScores
 from streams.settings import Settings
 from tests.servers.kafka import Kafka
+from tests.streams.one_partition import Partition
 
 
 @pytest.fixture(scope="package")
@@ -20,3 +22,11 @@ def named_settings(named_kafka: str, monkeypatch: pytest.MonkeyPatch) -> Setting
     """Settings for that broker, also in the environment, where commands find them."""
     monkeypatch.setenv("CLV_KAFKA_BOOTSTRAP", named_kafka)
     return Settings.load()
+
+
+@pytest.fixture
+async def partition(redis_url: str) -> AsyncIterator[Partition]:
+    """A partition that keepers own one after the other."""
+    sink = RedisScores(redis_url)
+    yield Partition(sink)
+    await sink.close()

@@ -1,13 +1,11 @@
 """Who is set to another currency or time zone than the states are of, is told so in time."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from models.policy import Policy
-from sinks.redis import RedisScores
 from streams import progress
 from streams.chosen_once import hold_chosen
 from streams.fit_data import from_states
@@ -15,8 +13,8 @@ from streams.progress import Progress
 from streams.settings import Settings
 from streams.stored import StoredStates
 from streams.wrong_settings import WrongSettings
+from tests.streams.one_partition import NUMBER, Partition, purchase
 from tests.streams.test_intake import residents
-from tests.streams.test_scorekeeper import NUMBER, Partition, purchase
 
 ANN, BEA = residents(NUMBER, 2)
 BERLIN = Progress(currency="EUR", timezone="Europe/Berlin")
@@ -24,13 +22,6 @@ BERLIN = Progress(currency="EUR", timezone="Europe/Berlin")
 
 def set_to(partition: Partition, **changed: Any) -> None:
     partition.shared = replace(partition.shared, policy=replace(Policy(), **changed))
-
-
-@pytest.fixture
-async def partition(redis_url: str) -> AsyncIterator[Partition]:
-    sink = RedisScores(redis_url)
-    yield Partition(sink)
-    await sink.close()
 
 
 @pytest.mark.redis

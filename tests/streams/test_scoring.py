@@ -19,8 +19,8 @@ from streams import progress, ticks
 from streams import scorekeeper as module
 from streams.scorekeeper import Scorekeeper
 from streams.topics import SCORES, TIER_CHANGES
+from tests.streams.one_partition import DAY_MS, NUMBER, Partition, purchase
 from tests.streams.test_intake import NOON_MS, residents
-from tests.streams.test_scorekeeper import DAY_MS, NUMBER, Partition, purchase
 
 pytestmark = pytest.mark.redis
 
