@@ -171,9 +171,9 @@ class World:
         While it stands still, Kafka has answered: each slice is a step of its taking over, and what
         lies between two steps is found as often as the steps themselves.
         """
-        if self.calm or not zombie.paused or not successor.running:
-            return
         successor.resume()
+        if self.calm or not zombie.paused or not successor.running:
+            return  # another successor's slices were fewer
         time.sleep(SLICE_S)
         successor.pause()
         if slices > 1:
