@@ -57,8 +57,6 @@ async def accept(settings: Settings, topic: str, told: Told) -> list[Begun]:
         WrongTopics: topics are missing.
         KafkaAway: Kafka cannot be reached.
     """
-    if topic not in topics.INPUTS:
-        raise NotMadeAnew(f"{topic} is no input: {' or '.join(topics.INPUTS)}.")
     partitions = (await topic_admin.existing_partitions(settings, [topic]))[topic]
     begun = [await _begin(settings, topic, number, told) for number in range(partitions)]
     if not any(begun):

@@ -1,7 +1,7 @@
 """`clv topics apply`, `clv topics check` and `clv topics accept`."""
 
 import asyncio
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.table import Table
@@ -10,6 +10,9 @@ from streams import kafka, topic_admin, topics
 from streams.cli import stored
 from streams.cli.output import AsJson, console, print_json
 from streams.settings import Settings
+
+Input = Literal["clv.purchases", "clv.engagements"]
+"""As `streams.topics.INPUTS`."""
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
 
@@ -65,7 +68,7 @@ def check(json: AsJson = False) -> None:
 
 @app.command()
 def accept(
-    topic: Annotated[str, typer.Argument(help="Input topic that was made anew.")],
+    topic: Annotated[Input, typer.Argument(help="Input topic that was made anew.")],
     json: AsJson = False,
 ) -> None:
     """Go on with an input that was deleted and made anew: apply all that it holds now.

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from typing import get_args
 
 import msgspec
 import pytest
@@ -12,6 +13,7 @@ from models.parameters import CDNOW
 from models.releases import Releases
 from models.state import State, encode
 from streams import kafka, progress, topics
+from streams.cli.topics import Input
 from streams.progress import Progress
 from streams.reading import read_to_end
 from tests.streams.test_lookups import score
@@ -214,3 +216,10 @@ def test_parameters_are_the_newest_whatever_the_clocks_say(clv, named_settings, 
         releases.take(record.value, record.timestamp)
     assert (releases.newest.params.version, releases.newest.at_ms) == (version, ahead_ms + 2)
     assert releases.newest.params.extent["customers"] == 2357
+
+
+def test_only_inputs_are_accepted_anew(clv):
+    wrong = clv("topics", "accept", "clv.scores")
+    assert wrong.status == 2
+    assert get_args(Input) == topics.INPUTS
+    assert all(name in wrong.err for name in topics.INPUTS)
