@@ -9,8 +9,8 @@ Source: Fader, Hardie & Lee (2005), "Counting your customers the easy way", Mark
 """
 
 import numpy as np
-from scipy.special import betaln, gammaln
 
+from models._arrivals import log_rising, log_waiting
 from models._beta_geometric import BetaGeometric
 from models.arrays import Floats
 from models.parameters import ModelParams
@@ -45,12 +45,12 @@ class BgNbd(BetaGeometric):
         and survives T; the one who left after the last purchase, a repeat one,
         B(a + 1, b + x - 1).
         """
-        r, alpha, a, b = params.r, params.alpha, params.a, params.b
+        r, a, b = params.r, params.a, params.b
         x, which = by_frequency(frequency)
-        common = gammaln(r + x) - gammaln(r) + r * np.log(alpha) - betaln(a, b)
+        tossed = log_rising(r, x) - log_rising(a + b, x)
         # Nobody left after the first purchase: of probability 0, whose logarithm is -inf.
-        last = np.where(x > 0, betaln(a + 1, b + np.maximum(x, 1.0) - 1), -np.inf)
-        there = (common + betaln(a, b + x))[which] - (r + frequency) * np.log(alpha + age)
-        left = (common + last)[which] - (r + frequency) * np.log(alpha + recency)
+        last = np.where(x > 0, log_rising(b, np.maximum(x, 1.0) - 1) + np.log(a), -np.inf)
+        there = (tossed + log_rising(b, x))[which] - log_waiting(params, frequency, age)
+        left = (tossed + last)[which] - log_waiting(params, frequency, recency)
         density: Floats = np.logaddexp(there, left)
         return density

@@ -13,8 +13,8 @@ for customer base analysis", IJRM 24(3); Hoppe & Wagner (2007), Marketing JRM 3(
 """
 
 import numpy as np
-from scipy.special import betaln, gammaln
 
+from models._arrivals import log_rising, log_waiting
 from models._beta_geometric import BetaGeometric
 from models.arrays import Floats
 from models.parameters import ModelParams
@@ -47,10 +47,11 @@ class MbgNbd(BetaGeometric):
         Source: Batislam, Denizel & Filiztekin (2007), eq. 4: the customer who is there at T has
         B(a, b + x + 1) and survives T; the one who left after the last purchase B(a + 1, b + x).
         """
-        r, alpha, a, b = params.r, params.alpha, params.a, params.b
+        r, a, b = params.r, params.a, params.b
         x, which = by_frequency(frequency)
-        common = gammaln(r + x) - gammaln(r) + r * np.log(alpha) - betaln(a, b)
-        there = (common + betaln(a, b + x + 1))[which] - (r + frequency) * np.log(alpha + age)
-        left = (common + betaln(a + 1, b + x))[which] - (r + frequency) * np.log(alpha + recency)
+        tossed = log_rising(r, x) - log_rising(a + b, x + 1)
+        there = (tossed + log_rising(b, x + 1))[which] - log_waiting(params, frequency, age)
+        last = tossed + log_rising(b, x) + np.log(a)
+        left = last[which] - log_waiting(params, frequency, recency)
         density: Floats = np.logaddexp(there, left)
         return density

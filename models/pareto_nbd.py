@@ -9,8 +9,9 @@ Source: Schmittlein, Morrison & Colombo (1987), "Counting your customers", Manag
 """
 
 import numpy as np
-from scipy.special import gammaln, hyp2f1
+from scipy.special import hyp2f1
 
+from models._arrivals import log_rising, log_waiting
 from models._beta_mean import beta_mean
 from models._quadrature import STEEP_MIN, unit_nodes
 from models.arrays import Floats
@@ -81,15 +82,11 @@ class ParetoNbd(PurchaseModel):
 
         Source: Fader & Hardie (2005), eq. 18: there at T, or left between t_x and T.
         """
-        r, s, alpha, beta = params.r, params.s, params.alpha, params.beta
-        x = frequency
-        there = -(r + x) * np.log(alpha + age) - s * np.log(beta + age)
+        r, s, beta, x = params.r, params.s, params.beta, frequency
         density: Floats = (
-            gammaln(r + x)
-            - gammaln(r)
-            + r * np.log(alpha)
-            + s * np.log(beta)
-            + there
+            log_rising(r, x)
+            - log_waiting(params, x, age)
+            - s * np.log1p(age / beta)
             + np.log1p(_left_to_there(params, x, recency, age))
         )
         return density

@@ -142,6 +142,17 @@ def test_customers_who_do_not_differ_are_said_not_to_determine_the_parameters():
         fit_purchases("mbg-nbd", summaries(x, x * 20, x * 20))
 
 
+@pytest.mark.parametrize("model", ["mbg-nbd", "pareto-nbd"])
+def test_subscribers_are_said_not_to_determine_the_parameters(model):
+    # Once in 30 days until they leave, one in twenty each time: all at one rate, so r and alpha
+    # rise together without an end. No digit that is lost there may pass for a maximum.
+    rng = np.random.default_rng(3)
+    age = rng.integers(400, 600, 500).astype(float)
+    x = np.minimum(rng.geometric(0.05, 500) - 1, age // 30).astype(float)
+    with pytest.raises(TooThin, match="do not determine"):
+        fit_purchases(model, summaries(x, 30 * x, age))
+
+
 @pytest.mark.parametrize(
     ("value", "says"),
     [
