@@ -19,14 +19,18 @@ _REPEAT_CUSTOMERS_MIN = 10
 _ROUGH_ROWS = 3_000
 # A parameter that may as well be fifty times as large says nothing.
 _LOG_ERROR_MAX = 2.0
-# How far, in its logarithm, a weak prior lets a parameter of the drop-out be from its usual
-# value: half of it within a factor of four, nearly all within fifty.
+# How far, in its logarithm, a weak prior lets a parameter be from its usual value: half of it
+# within a factor of four, nearly all within fifty.
 _PRIOR_DEVIATION = 2.0
 _DROPOUT = frozenset({"a", "b", "s", "beta"})
 _UNDETERMINED = (
-    "the data do not determine the parameters: the likelihood rises towards an endless "
-    "value of one of them, as it does when customers hardly differ or are too few; take "
-    "a longer history or more customers"
+    "the purchases do not determine the parameters: the likelihood rises towards an endless value "
+    "of one of them, as it does where few customers came back, and where all buy about equally "
+    "often, as subscribers do; more customers or a longer history help where customers differ"
+)
+_SPEND_UNDETERMINED = (
+    "the order values do not determine the parameters: nearly all are one and the same amount, or "
+    "too few are known to say how customers differ in them"
 )
 # A purchase model does not read these.
 _NO_SPEND = {"p": 1.0, "q": 2.0, "v": 1.0}
@@ -57,6 +61,12 @@ class Fit:
         """What a reader of the parameters must know; empty where there is nothing."""
         if not self.held:
             return ""
+        if self.model == "gamma-gamma":
+            return (
+                "the data hardly say how order values differ, between customers or within one: "
+                "p, q and v are held near usual values by a weak prior. What is expected of an "
+                "order is hardly moved by it: it is the mean, or each customer's own."
+            )
         return (
             f"the data hardly say how customers leave: {' and '.join(self.held)} are held near "
             "usual values by a weak prior. It matters little for a horizon no longer than the "
@@ -100,31 +110,26 @@ def fit_purchases(model: str, customers: Histories) -> Fit:
 
     starts, size = _purchase_starts(names, customers), customers.frequency.size
     loose = np.array([name in _DROPOUT for name in names])
-
-    def prior(logs: Floats) -> float:
-        return -0.5 * float(np.sum(((logs - starts[0])[loose] / _PRIOR_DEVIATION) ** 2))
-
-    whole, near = over(slice(None)), _near(over, len(rows), starts, size, prior)
-    found = sharpen(whole, near)
-    if _determined(found):
-        return _fit(model, names, found, size)
-    found = sharpen(lambda at: whole(at) + prior(at), near)
-    if not _determined(found, ~loose):
+    prior = _prior(starts[0], loose)
+    near = _near(over, len(rows), starts, size, prior)
+    found, held = _sharpest(over(slice(None)), prior, near, loose)
+    if found is None:
         raise TooThin(_UNDETERMINED)
-    found = found._replace(log_likelihood=whole(found.log_parameters))
-    held = tuple(name for name in names if name in _DROPOUT)
     return _fit(model, names, found, size, held)
 
 
 def fit_spend(frequency: Floats, monetary_value: Floats) -> Fit:
     """Fit Gamma-Gamma by maximum likelihood, to the customers with repeat orders of some value.
 
+    Where a customer always pays the same, or all of them spend alike, the likelihood rises for
+    ever with p or q. Then, and only then, all three have a weak prior, as in `fit_purchases`.
+
     Args:
         frequency: (n,) repeat purchase days; customers with none are left out.
         monetary_value: (n,) their mean value in minor units; customers with 0 are left out.
 
     Raises:
-        TooThin: too few repeat customers, order values that are all alike or vary without bound.
+        TooThin: too few repeat customers, order values that are all one or vary without bound.
 
     Source: Fader & Hardie (2013), eq. 1a.
     """
@@ -151,10 +156,13 @@ def fit_spend(frequency: Floats, monetary_value: Floats) -> Fit:
         return total
 
     starts = [np.log([p, q, m.mean() * (q - 1) / p]) for p, q in ((5.0, 3.0), (1.0, 2.0))]
-    found = sharpen(over(slice(None)), _near(over, x.size, starts, x.size))
-    if not _determined(found):
-        raise TooThin(_UNDETERMINED)
-    fit = _fit("gamma-gamma", SPEND_PARAMETERS, found, x.size)
+    loose = np.ones(len(SPEND_PARAMETERS), dtype=np.bool_)
+    prior = _prior(starts[0], loose)
+    near = _near(over, x.size, starts, x.size, prior)
+    found, held = _sharpest(over(slice(None)), prior, near, loose)
+    if found is None:
+        raise TooThin(_SPEND_UNDETERMINED)
+    fit = _fit("gamma-gamma", SPEND_PARAMETERS, found, x.size, held)
     if fit.values["q"] <= 1:
         raise TooThin(
             f"order values vary so widely (q = {fit.values['q']:.2f}) that their mean would be "
@@ -168,7 +176,7 @@ def _near(
     rows: int,
     starts: list[Floats],
     customers: int,
-    prior: LogLikelihood = lambda _: 0.0,
+    prior: LogLikelihood,
 ) -> Floats:
     """About where the likelihood is highest, from some thousands of the rows."""
     stride = max(1, rows // _ROUGH_ROWS)
@@ -177,10 +185,32 @@ def _near(
     return search(lambda at: part(at) * scale + prior(at) / customers, starts)
 
 
-def _determined(found: Maximum, which: NDArray[np.bool_] | slice = slice(None)) -> bool:
+def _prior(usual: Floats, loose: NDArray[np.bool_]) -> LogLikelihood:
+    """The weak prior of some of the parameters, around the logarithms of usual values."""
+
+    def prior(logs: Floats) -> float:
+        return -0.5 * float(np.sum(((logs - usual)[loose] / _PRIOR_DEVIATION) ** 2))
+
+    return prior
+
+
+def _sharpest(
+    whole: LogLikelihood, prior: LogLikelihood, near: Floats, loose: NDArray[np.bool_]
+) -> tuple[Maximum | None, NDArray[np.bool_]]:
+    """The maximum, and which parameters the prior holds there; None where others need one."""
+    found = sharpen(whole, near)
+    if _determined(found, np.ones_like(loose)):
+        return found, np.zeros_like(loose)
+    found = sharpen(lambda at: whole(at) + prior(at), near)
+    if not _determined(found, ~loose):
+        return None, loose
+    return found._replace(log_likelihood=whole(found.log_parameters)), loose
+
+
+def _determined(found: Maximum, which: NDArray[np.bool_]) -> bool:
     """Whether these parameters have a maximum that is sharp enough to mean something."""
     variance = np.diag(found.covariance)[which]
-    return found.converged and bool(variance.max() <= _LOG_ERROR_MAX**2)
+    return found.converged and bool(variance.max(initial=0.0) <= _LOG_ERROR_MAX**2)
 
 
 def _fit(
@@ -188,7 +218,7 @@ def _fit(
     names: tuple[str, ...],
     found: Maximum,
     customers: int,
-    held: tuple[str, ...] = (),
+    held: NDArray[np.bool_],
 ) -> Fit:
     errors = np.sqrt(np.diag(found.covariance))
     return Fit(
@@ -198,7 +228,7 @@ def _fit(
         log_likelihood=found.log_likelihood,
         customers=customers,
         iterations=found.iterations,
-        held=held,
+        held=tuple(np.array(names)[held].tolist()),
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import gammaln
 
+from models._arrivals import log_rising
 from models.arrays import Floats
 from models.parameters import ModelParams
 from models.summaries import by_frequency
@@ -56,9 +57,10 @@ def log_likelihood(
     distinct, which = by_frequency(frequency)
     # One repeat order at least: at 0 the gamma function has its pole.
     shapes = p * np.maximum(distinct, 1.0)
-    x, shape = frequency, p * frequency
+    x, shape, less = frequency, p * frequency, np.minimum(shapes, q)
     density: Floats = (
-        (gammaln(shapes + q) - gammaln(shapes) - gammaln(q))[which]
+        # Of the two gamma functions the smaller is taken as it is: see `_arrivals`.
+        (log_rising(np.maximum(shapes, q), less) - gammaln(less))[which]
         # (v / (v + xm))^q · (xm / (v + xm))^(px) / m: no power of a large number.
         - q * np.log1p(x * m / v)
         - shape * np.log1p(v / (x * m))

@@ -142,7 +142,9 @@ def _notes(result: Evaluation) -> list[str]:
     rule = result.rivals["recency"].figures
     notes = [f"{name} was not fitted: {why}." for name, why in result.not_fitted.items()]
     notes += [
-        f"{name}: {why}" for name, fit in result.purchase_fits.items() if (why := fit.caveat())
+        f"{name}: {why}"
+        for name, fit in {**result.purchase_fits, "gamma-gamma": result.spend_fit}.items()
+        if (why := fit.caveat())
     ]
     if rule["auc_active"] > chosen["auc_active"]:
         notes.append(

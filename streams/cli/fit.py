@@ -190,7 +190,7 @@ def _statistics(
             "spend": spend.log_likelihood + spend.customers * log_unit(money_unit, data.currency),
         },
         "converged": True,
-        "held": list(purchases.held),
+        "held": [*purchases.held, *spend.held],
         "iterations": {"purchases": purchases.iterations, "spend": spend.iterations},
         "spend_customers": spend.customers,
     }
@@ -267,8 +267,9 @@ def _print(
         f"{spend.log_likelihood:,.2f} (order value of {spend.customers:,} customers, per minor "
         "unit)."
     )
-    if purchases.held:
-        out.print(f"Mind: {purchases.caveat()}")
+    for caveat in (purchases.caveat(), spend.caveat()):
+        if caveat:
+            out.print(f"Mind: {caveat}")
     shares = ", ".join(
         f"{name} from {amount(document['tier_thresholds_minor'][name], params.currency)}"
         for name in _TIER_SHARES

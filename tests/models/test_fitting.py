@@ -3,12 +3,18 @@ import pytest
 
 from bench.interval_coverage import covered, drawn
 from models.fitting import Fit, TooThin, combined, fit_purchases, fit_spend
+from models.gamma_gamma import expected_order_value
 from models.histories import Histories
 from models.purchases import model_for
 from tests.models.test_purchases import CDNOW, every_model
 
 WEEK = 7.0
 NO_SPEND = Fit("gamma-gamma", {"p": 1.0, "q": 2.0, "v": 1.0}, {}, 0.0, 0, 0)
+
+
+def spending(fit):
+    any_purchases = Fit("mbg-nbd", dict.fromkeys(("r", "alpha", "a", "b"), 1.0), {}, 0.0, 0, 0)
+    return combined(any_purchases, fit, "EUR")
 
 
 def summaries(frequency, recency, age):
@@ -164,6 +170,40 @@ def test_subscribers_are_said_not_to_determine_the_parameters(model):
 def test_degenerate_spend_is_a_sentence(value, says):
     with pytest.raises(TooThin, match=says):
         fit_spend(np.full(100, 3.0), value)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_customers_who_all_spend_alike_are_worth_the_mean_order(seed):
+    # A coffee shop: every order is Gamma of shape 20 and mean 420, whoever buys it. That nobody
+    # differs is known, not how little: q rises without an end.
+    rng = np.random.default_rng(seed)
+    x = rng.integers(1, 60, 600).astype(float)
+    m = rng.gamma(20.0 * x, 420.0 / (20.0 * x))
+    fit = fit_spend(x, m)
+    assert fit.held == ("p", "q", "v")
+    # What is left of a difference between customers is taken off that between orders.
+    assert fit.values["p"] == pytest.approx(20.0, rel=0.3)
+    value = expected_order_value(spending(fit), np.append(x, 0.0), np.append(m, 0.0))
+    # The mean of x orders is off by 22 %/sqrt(x): of that next to nothing must be left.
+    assert np.ptp(m) > 200.0
+    np.testing.assert_allclose(value, 420.0, rtol=0.03)
+
+
+def test_customers_who_each_always_pay_the_same_are_worth_just_that():
+    # Two boxes, 9.90 and 19.90, each customer always the same one: p rises without an end.
+    rng = np.random.default_rng(3)
+    x = rng.integers(2, 15, 500).astype(float)
+    m = rng.choice([990.0, 1990.0], 500)
+    fit = fit_spend(x, m)
+    assert fit.held == ("p", "q", "v")
+    assert "held near usual values" in fit.caveat()
+    np.testing.assert_allclose(expected_order_value(spending(fit), x, m), m, rtol=0.05)
+
+
+def test_order_values_that_are_nearly_all_one_are_a_sentence():
+    m = np.append(np.full(499, 1000.0), 1250.0)
+    with pytest.raises(TooThin, match="order values do not determine"):
+        fit_spend(np.full(500, 4.0), m)
 
 
 def test_free_orders_and_one_time_buyers_are_left_out_of_the_spend(cdnow_spend):

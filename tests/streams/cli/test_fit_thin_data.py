@@ -21,6 +21,8 @@ ONE_DAY = [(f"c{n}", 0, 10.0 + n) for n in range(200)]
 ONE_TIME = [(f"c{n}", n % 100, 10.0 + n) for n in range(200)]
 FEW_CAME_BACK = [*ONE_TIME, *((f"c{n}", 200, 7.0) for n in range(9))]
 CONSTANT = [(f"c{n}", (n * 7 + k * (n % 9 + 3)) % 400, 10.0) for n in range(300) for k in range(4)]
+# Once in 30 days for 7.50 or 15.00, until they leave.
+BOXES = [(f"c{n}", n % 30 + k * 30, 7.5 * (n % 2 + 1)) for n in range(300) for k in range(n % 13)]
 ALIKE = [(f"c{n}", day, 10.0 + (n * day) % 7) for n in range(50) for day in range(0, 300, 30)]
 FREE = [(who, day, 0.0) for who, day, _ in CONSTANT]
 
@@ -34,6 +36,7 @@ FREE = [(who, day, 0.0) for who, day, _ in CONSTANT]
         (ONE_TIME, "none of the 200 customers bought on a second day"),
         (FEW_CAME_BACK, "only 9 of 200 customers"),
         (CONSTANT, "spends the same"),
+        (BOXES, "the purchases do not determine"),
         (ALIKE, "do not determine"),
         (FREE, "only 0 customers have repeat orders with a value"),
     ],
