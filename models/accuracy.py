@@ -13,6 +13,7 @@ from models.value_bounds import value_bounds
 from models.value_coverage import randomised_coverage
 
 _INTERVAL = (0.025, 0.975)
+_TWO_SIDED_95 = 1.96
 _SEED = 1  # of the resamples
 
 
@@ -26,6 +27,24 @@ class Scored:
     """95 % bootstrap interval of each figure; empty without resamples."""
     against_chosen: Mapping[str, tuple[float, float, float]]
     """This one's figure less the chosen model's, with the paired 95 % interval."""
+
+
+def total_miss(said: Prediction, happened: Outcome) -> tuple[float, float]:
+    """By how many purchases the total was missed, and how many chance explains.
+
+    Args:
+        said: what was predicted.
+        happened: what came.
+
+    Returns:
+        Purchases too many, below 0 if too few; half the width of the 95 % interval of that, over
+        customers and what they happen to do.
+
+    Source: Efron & Tibshirani (1993), "An Introduction to the Bootstrap", section 5.2: what
+    resampling without an end gives for a sum over customers.
+    """
+    miss = said.purchases - happened.purchases
+    return float(miss.sum()), float(_TWO_SIDED_95 * np.sqrt(miss.size) * miss.std())
 
 
 def coverage_of(

@@ -8,14 +8,14 @@ import typer
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from models.accuracy import Scored, total_miss
 from models.evaluation import Evaluation
 from models.evaluation import evaluate as judge
 from models.fitting import TooThin
-from models.money import minor_digits
 from models.purchases import MODELS
 from streams.cli.evaluate_engagements import document as engaged_document
 from streams.cli.evaluate_engagements import judge_engagement, print_engagement
-from streams.cli.evaluation_figures import SHOWN, cell, figures
+from streams.cli.evaluation_figures import SHOWN, cell, figures, revenue_row
 from streams.cli.output import AsJson, amount, console, print_json, progress
 from streams.cli.plot_file import drawable, drawing_to
 from streams.complaint import Complaint
@@ -139,33 +139,52 @@ def _left_out(result: Evaluation, shop: ShopHistory) -> dict[str, int]:
 def _notes(result: Evaluation) -> list[str]:
     """What a reader must not overlook."""
     chosen = result.models[result.chosen].figures
-    rule = result.rivals["recency"].figures
     notes = [f"{name} was not fitted: {why}." for name, why in result.not_fitted.items()]
     notes += [
         f"{name}: {why}"
         for name, fit in {**result.purchase_fits, "gamma-gamma": result.spend_fit}.items()
         if (why := fit.caveat())
     ]
-    if rule["auc_active"] > chosen["auc_active"]:
+    miss, chance = total_miss(result.models[result.chosen].prediction, result.outcome)
+    if abs(miss) > chance:
         notes.append(
-            f"The days since the last purchase alone rank better (AUC {rule['auc_active']:.4f}) "
-            f"than the chosen model's probability of a purchase ({chosen['auc_active']:.4f})."
+            f"The chosen model expected {chosen['total']:,.0f} purchases where "
+            f"{chosen['actual_total']:,.0f} came: {abs(miss):,.0f} too "
+            f"{'many' if miss > 0 else 'few'}, where chance explains up to {chance:,.0f} (95 %)."
         )
-    if rule["auc_purchases"] > chosen["auc_purchases"]:
-        notes.append(
-            "The days since the last purchase alone rank better (AUC "
-            f"{rule['auc_purchases']:.4f}) than the chosen model's expected purchases "
-            f"({chosen['auc_purchases']:.4f})."
-        )
+    return notes + _beaten(result)
+
+
+def _beaten(result: Evaluation) -> list[str]:
+    """In what a rival did better than the chosen model."""
+    chosen = result.models[result.chosen].figures
+    notes = []
+    rule = result.rivals["recency"]
+    for figure, what in (
+        ("auc_active", "probability of a purchase"),
+        ("auc_purchases", "expected purchases"),
+    ):
+        if rule.figures[figure] > chosen[figure]:
+            notes.append(
+                f"The days since the last purchase alone rank better (AUC "
+                f"{rule.figures[figure]:.4f}) than the chosen model's {what} "
+                f"({chosen[figure]:.4f}){_by_chance(rule, figure)}."
+            )
     for name, figure in (("log score", "log_score"), ("Brier", "brier"), ("RMSE", "rmse")):
         better = [
-            rival.replace("_", " ")
+            f"{rival.replace('_', ' ')}{_by_chance(scored, figure)}"
             for rival, scored in result.rivals.items()
             if scored.figures[figure] < chosen[figure]
         ]
         if better:
             notes.append(f"In {name} the chosen model is beaten by: {', '.join(better)}.")
     return notes
+
+
+def _by_chance(scored: Scored, figure: str) -> str:
+    """What to add where a figure differs from the chosen model's by no more than chance."""
+    _, low, high = scored.against_chosen.get(figure, (0.0, 1.0, 1.0))
+    return ", by no more than chance" if low <= 0.0 <= high else ""
 
 
 def _print(result: Evaluation, shop: ShopHistory) -> None:
@@ -187,9 +206,7 @@ def _print(result: Evaluation, shop: ShopHistory) -> None:
     )
     for figure, title in SHOWN.items():
         table.add_row(title, *(cell(scored, figure) for scored in everyone.values()))
-    major = 10 ** minor_digits(shop.currency)
-    revenue = (scored.figures["revenue_minor"] / major for scored in everyone.values())
-    table.add_row(shop.currency, *(f"{value:,.0f}" for value in revenue))
+    table.add_row(*revenue_row(list(everyone.values()), shop.currency))
     held = (f"{result.value_coverage[name]:.1%}" for name in result.models)
     table.add_row("80 % int.", *held, *("" for _ in result.rivals))
     out.print(table)
@@ -198,7 +215,7 @@ def _print(result: Evaluation, shop: ShopHistory) -> None:
         "* chosen: the most likely in the calibration. AUC (E) ranks by expected purchases, "
         "AUC (P) by the probability of any; total and "
         f"{shop.currency} are expected purchases and revenue. "
-        f"{'Below each figure: 95 % bootstrap interval. ' if intervals else ''}"
+        f"{'Below each figure: 95 % bootstrap interval over the customers. ' if intervals else ''}"
         "MAE, RMSE, ECE, Brier and log score: lower is better. 80 % int.: "
         "the share of the customers whose revenue was within the interval that a score states."
     )

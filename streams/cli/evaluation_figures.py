@@ -1,8 +1,10 @@
 """The figures of an evaluation, as `clv evaluate` shows them."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from models.accuracy import Scored
+from models.money import minor_digits
 
 SHOWN: Final = {
     "total": "total",
@@ -26,6 +28,7 @@ _FORMS: Final = {
 }
 _FORM: Final = ("{:.4f}", "{:.3f}")
 _THOUSANDS: Final = 10_000
+_BILLION: Final = 1e9
 
 
 def figures(scored: Scored) -> dict[str, Any]:
@@ -58,6 +61,14 @@ def difference(scored: Scored, chosen: Scored, figure: str) -> str:
         return text
     _, low, high = (form.format(value) for value in scored.against_chosen[figure])
     return f"{text}\n[dim]{low} to {high}[/dim]"
+
+
+def revenue_row(everyone: Sequence[Scored], currency: str) -> list[str]:
+    """The currency, and what each one expected in it; in millions where figures would be long."""
+    revenue = [one.figures["revenue_minor"] / 10 ** minor_digits(currency) for one in everyone]
+    if max(revenue) < _BILLION:
+        return [currency, *(f"{value:,.0f}" for value in revenue)]
+    return [f"{currency} 10^6", *(f"{value / 1e6:,.0f}" for value in revenue)]
 
 
 def _short(form: str, end: float) -> str:
