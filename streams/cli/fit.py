@@ -230,8 +230,11 @@ def tier_thresholds(
 
 
 def _tiers(thresholds: dict[str, int]) -> str:
-    ascending = sorted(thresholds.items(), key=lambda item: item[1])
-    return ",".join(["bronze:0", *(f"{name}:{minor}" for name, minor in ascending)])
+    """What CLV_TIERS takes: a tier that begins where a lower one does is left out."""
+    ladder = {0: "bronze"}
+    for name, minor in reversed(thresholds.items()):
+        ladder.setdefault(minor, name)
+    return ",".join(f"{name}:{minor}" for minor, name in ladder.items())
 
 
 def _print(
@@ -267,7 +270,7 @@ def _print(
         f"{spend.log_likelihood:,.2f} (order value of {spend.customers:,} customers, per minor "
         "unit)."
     )
-    for caveat in (purchases.caveat(), spend.caveat()):
+    for caveat in (_silence(data), purchases.caveat(), spend.caveat()):
         if caveat:
             out.print(f"Mind: {caveat}")
     shares = ", ".join(
@@ -280,6 +283,16 @@ def _print(
         out.print(f"Left out: {count:,}, {reason}.")
     for bad in data.first_bad:
         out.print(f"  line {bad.line}: {bad.detail}", markup=False)
+
+
+def _silence(data: FitData) -> str:
+    """What a reader must know of days after the end of a file; empty where there are none."""
+    if data.shop is None or data.end_day <= data.shop.last_day:
+        return ""
+    return (
+        f"the last purchase is of {day_of(data.shop.last_day)}, and the time from then until "
+        f"{day_of(data.end_day)} counts as one in which nobody bought."
+    )
 
 
 def _print_next(output: Path | None, *, publish: bool) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from models.parameters import ModelParams
 from streams.cli.main import run
+from streams.settings import Settings
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 EVALUATE = ["evaluate", "cdnow", "--calibration-end", "1997-09-30"]
@@ -66,6 +67,18 @@ def test_tier_thresholds_part_the_customers_as_asked(capsys):
     for tier, share in (("platinum", 0.05), ("gold", 0.15), ("silver", 0.30)):
         above = np.mean(value >= document["tier_thresholds_minor"][tier])
         assert above == pytest.approx(share, abs=0.001)
+
+
+def test_days_after_the_file_are_said_to_be_silent_and_tiers_stay_a_setting(capsys):
+    # In thirty years of silence as good as nobody is left to be worth a cent.
+    assert run(["fit", "cdnow", "--until", "2030-01-01"]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "the last purchase is of 1998-06-30, and the time from then until 2030-01-01" in out
+    told = re.search(r"CLV_TIERS=(\S+)", out)
+    assert told[1] == "bronze:0,silver:1"
+    assert Settings(tiers=told[1]).tiers == (("bronze", 0), ("silver", 1))
+    assert run(["fit", "cdnow", "--until", "1997-09-30"]) == 0
+    assert "the last purchase is of" not in capsys.readouterr().out
 
 
 def test_evaluate_as_json_is_what_the_contract_says(capsys):
