@@ -1,6 +1,7 @@
 """`clv evaluate FILE --calibration-end DATE`: held-out accuracy of every model."""
 
 from datetime import datetime
+from math import isnan
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -145,6 +146,9 @@ def _notes(result: Evaluation) -> list[str]:
         for name, fit in {**result.purchase_fits, "gamma-gamma": result.spend_fit}.items()
         if (why := fit.caveat())
     ]
+    if isnan(chosen["auc_active"]):
+        who = "Everybody" if chosen["actual_total"] else "Nobody"
+        notes.append(f"{who} bought in the holdout: there is no telling who ranks before whom.")
     miss, chance = total_miss(result.models[result.chosen].prediction, result.outcome)
     if abs(miss) > chance:
         notes.append(

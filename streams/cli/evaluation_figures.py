@@ -1,6 +1,7 @@
 """The figures of an evaluation, as `clv evaluate` shows them."""
 
 from collections.abc import Sequence
+from math import isnan
 from typing import Any, Final
 
 from models.accuracy import Scored
@@ -27,6 +28,7 @@ _FORMS: Final = {
     "top_decile_capture": ("{:.1%}", "{:.0%}"),
 }
 _FORM: Final = ("{:.4f}", "{:.3f}")
+_NO_ANSWER: Final = "-"
 _THOUSANDS: Final = 10_000
 _BILLION: Final = 1e9
 
@@ -44,7 +46,9 @@ def figures(scored: Scored) -> dict[str, Any]:
 
 
 def cell(scored: Scored, figure: str) -> str:
-    """A figure, and its interval below it where there is one."""
+    """A figure, and its interval below it where there is one; a dash for what has no answer."""
+    if isnan(scored.figures[figure]):
+        return _NO_ANSWER
     form, end_form = _FORMS.get(figure, _FORM)
     text = form.format(scored.figures[figure])
     if figure not in scored.intervals:
@@ -56,7 +60,10 @@ def cell(scored: Scored, figure: str) -> str:
 def difference(scored: Scored, chosen: Scored, figure: str) -> str:
     """By how much a figure differs from the chosen one's, and the interval of that below it."""
     form = _FORMS.get(figure, _FORM)[0].replace("{:", "{:+")
-    text = form.format(scored.figures[figure] - chosen.figures[figure])
+    apart = scored.figures[figure] - chosen.figures[figure]
+    if isnan(apart):
+        return _NO_ANSWER
+    text = form.format(apart)
     if figure not in scored.against_chosen:
         return text
     _, low, high = (form.format(value) for value in scored.against_chosen[figure])

@@ -157,6 +157,12 @@ def test_what_a_season_does_to_the_total_is_told_and_large_money_fits(capsys, tm
     assert re.search(r"came: [\d,]+ too many, where chance explains up to [\d,]+ \(95 %\)", out)
     assert "EUR 10^6" in out
     assert "…" not in out
+    # In January nobody buys: no share of nothing, and nobody to rank before others.
+    end[-1] = "30"
+    assert run(["evaluate", str(file), *end, "--resamples", "5"]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "nan" not in out
+    assert "Nobody bought in the holdout: there is no telling who ranks before whom." in out
 
 
 def test_two_prices_that_customers_keep_to_are_fitted_and_said(capsys, tmp_path):
