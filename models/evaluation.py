@@ -116,6 +116,7 @@ def predict(
     customers: Histories,
     horizon_days: float,
     engaged: Floats | None = None,
+    discount_rate: float = 0.0,
 ) -> Prediction:
     """What a model says of each customer for the days to come.
 
@@ -125,9 +126,15 @@ def predict(
         horizon_days: days to come.
         engaged: (n,) decayed numbers of engagements, for parameters with an offset; None where
             they are not known, and the purchases alone decide.
+        discount_rate: annual effective, of what is expected; 0 where it is compared with what came.
     """
     forecast = forecast_for(params)(
-        params, customers.frequency, customers.recency, customers.age, horizon_days
+        params,
+        customers.frequency,
+        customers.recency,
+        customers.age,
+        horizon_days,
+        discount_rate,
     )
     if params.engagement is not None and engaged is not None:
         forecast = params.engagement.shifted(forecast, engaged)

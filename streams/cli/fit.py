@@ -12,14 +12,12 @@ import orjson
 import typer
 from rich.table import Table
 
-from models.arrays import Floats
-from models.evaluation import predict
 from models.fitting import Fit, TooThin, combined, fit_purchases, fit_spend
-from models.histories import Histories
 from models.parameters import ModelParams, log_unit, released
 from streams.cli import stored
 from streams.cli.fit_engagements import document as offset_document
 from streams.cli.fit_engagements import engaged_at, fit_offset, print_offset
+from streams.cli.fit_tiers import TIER_SHARES, rolling_value, tier_thresholds, tiers_setting
 from streams.cli.output import AsJson, amount, console, print_json, progress
 from streams.complaint import Complaint
 from streams.fit_data import FitData, from_file, from_states
@@ -27,8 +25,6 @@ from streams.parameter_files import publish_parameters, read_parameters
 from streams.settings import Settings
 from streams.shop_history import day_of
 from streams.topics import MODEL_PARAMS
-
-_TIER_SHARES = {"platinum": 0.05, "gold": 0.15, "silver": 0.30}
 
 
 class Model(StrEnum):
@@ -116,13 +112,13 @@ def fit(
         engaged = engaged_at(engagement, data.customers, data.end_day)
         params = replace(params, engagement=engagement.fit.offset)
     params = released(params, _extent(data))
-    horizon_days = settings.horizon_days
-    thresholds = tier_thresholds(params, data.customers, data.trailing_minor, horizon_days, engaged)
+    value = rolling_value(params, data, settings, engaged)
+    thresholds = tier_thresholds(value)
     document = {
         **params.to_json(time_unit.value, money_unit.value),
         **_statistics(purchases, spend, data, (time_unit.value, money_unit.value)),
         "tier_thresholds_minor": thresholds,
-        "tiers": _tiers(thresholds),
+        "tiers": tiers_setting(thresholds),
         "left_out": dict(data.left_out),
         **({} if engagement is None else {"engagement_fit": offset_document(engagement)}),
     }
@@ -132,7 +128,7 @@ def fit(
         print_json(document)
     else:
         if engagement is not None:
-            print_offset(engagement, horizon_days, console())
+            print_offset(engagement, settings.horizon_days, console())
         _print(document, params, purchases, spend, data)
         _print_next(output, publish=publish)
     if publish:
@@ -212,31 +208,6 @@ def _publish(settings: Settings, params: ModelParams, *, quiet: bool) -> None:
         )
 
 
-def tier_thresholds(
-    params: ModelParams,
-    customers: Histories,
-    trailing_minor: Floats,
-    horizon_days: float,
-    engaged: Floats | None = None,
-) -> dict[str, int]:
-    """Thresholds in minor units that 5, 15 and 30 % of the customers are above.
-
-    Of the `rolling` value: revenue of the trailing 365 days plus predicted value.
-    """
-    value = trailing_minor + predict(params, customers, horizon_days, engaged).value_minor
-    shares = 1.0 - np.array(list(_TIER_SHARES.values()))
-    found = np.ceil(np.quantile(value, shares)).astype(int).tolist()
-    return dict(zip(_TIER_SHARES, found, strict=True))
-
-
-def _tiers(thresholds: dict[str, int]) -> str:
-    """What CLV_TIERS takes: a tier that begins where a lower one does is left out."""
-    ladder = {0: "bronze"}
-    for name, minor in reversed(thresholds.items()):
-        ladder.setdefault(minor, name)
-    return ",".join(f"{name}:{minor}" for minor, name in ladder.items())
-
-
 def _print(
     document: dict[str, Any],
     params: ModelParams,
@@ -275,9 +246,11 @@ def _print(
             out.print(f"Mind: {caveat}")
     shares = ", ".join(
         f"{name} from {amount(document['tier_thresholds_minor'][name], params.currency)}"
-        for name in _TIER_SHARES
+        for name in TIER_SHARES
     )
-    out.print(f"5, 15 and 30 % of the customers would be in the tiers {shares}:")
+    out.print(
+        f"By their rolling value, 5, 15 and 30 % of the customers would be in the tiers {shares}:"
+    )
     out.print(f"  CLV_TIERS={document['tiers']}", soft_wrap=True)
     for reason, count in data.left_out.items():
         out.print(f"Left out: {count:,}, {reason}.")

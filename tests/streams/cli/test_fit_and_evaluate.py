@@ -51,19 +51,26 @@ def test_fit_in_the_units_of_the_literature(capsys):
     assert ModelParams.from_json(document).alpha == pytest.approx(7 * 10.578, abs=0.01)
 
 
-def test_tier_thresholds_part_the_customers_as_asked(capsys):
-    # 5, 15 and 30 % of 2,357 customers, by revenue of 365 days plus predicted value.
-    from models.evaluation import predict
+@pytest.mark.parametrize("discount_rate", [0.0, 1.0])
+def test_tier_thresholds_part_the_customers_as_asked(capsys, monkeypatch, discount_rate):
+    # 5, 15 and 30 % of 2,357 customers, by revenue of 365 days plus predicted value, which is
+    # discounted as workers do it.
+    from models.gamma_gamma import expected_order_value
     from models.histories import histories, per_customer
+    from models.purchases import model_for
     from streams.shop_history import load
 
+    monkeypatch.setenv("CLV_DISCOUNT_RATE", str(discount_rate))
     assert run(["fit", "cdnow", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
     shop = load("cdnow", "USD", "UTC")
     customers = histories(shop.purchases, shop.last_day)
     year = shop.purchases.between(shop.last_day - 365, shop.last_day)
     value = per_customer(year, customers.customer)[1]
-    value += predict(ModelParams.from_json(document), customers, 365.0).value_minor
+    params = ModelParams.from_json(document)
+    x, t_x, age, mean = customers[2:]
+    purchases = model_for(params).expected_purchases(params, x, t_x, age, 365.0, discount_rate)
+    value += purchases * expected_order_value(params, x, mean)
     for tier, share in (("platinum", 0.05), ("gold", 0.15), ("silver", 0.30)):
         above = np.mean(value >= document["tier_thresholds_minor"][tier])
         assert above == pytest.approx(share, abs=0.001)
