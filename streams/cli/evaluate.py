@@ -17,6 +17,7 @@ from models.purchases import MODELS
 from streams.cli.evaluate_engagements import document as engaged_document
 from streams.cli.evaluate_engagements import judge_engagement, print_engagement
 from streams.cli.evaluation_figures import SHOWN, cell, figures, revenue_row
+from streams.cli.fit import Model
 from streams.cli.output import AsJson, amount, console, print_json, progress
 from streams.cli.plot_file import drawable, drawing_to
 from streams.complaint import Complaint
@@ -225,6 +226,8 @@ def _print(result: Evaluation, shop: ShopHistory) -> None:
     )
     for note in _notes(result):
         out.print(note)
+    if result.chosen != Model.MBG:
+        out.print(f"clv fit takes {Model.MBG}, unless --model {result.chosen} is given.")
     for reason, count in _left_out(result, shop).items():
         if count:
             out.print(f"Left out: {count:,} ({reason.replace('_', ' ')}).")

@@ -169,6 +169,8 @@ def test_what_a_season_does_to_the_total_is_told_and_large_money_fits(capsys, tm
     assert run(["evaluate", str(file), *end, "--resamples", "5"]) == 0
     out = " ".join(capsys.readouterr().out.split())
     assert "nan" not in out
+    assert "bg-nbd * pareto-nbd" in out
+    assert "clv fit takes mbg-nbd, unless --model bg-nbd is given." in out
     assert "Nobody bought in the holdout: there is no telling who ranks before whom." in out
 
 
