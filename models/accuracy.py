@@ -29,21 +29,21 @@ class Scored:
     """This one's figure less the chosen model's, with the paired 95 % interval."""
 
 
-def total_miss(said: Prediction, happened: Outcome) -> tuple[float, float]:
-    """By how many purchases the total was missed, and how many chance explains.
+def total_miss(said: Floats, happened: Floats) -> tuple[float, float]:
+    """By how much a total was missed, and how much of that chance explains.
 
     Args:
-        said: what was predicted.
-        happened: what came.
+        said: (n,) what was predicted of each customer.
+        happened: (n,) what came.
 
     Returns:
-        Purchases too many, below 0 if too few; half the width of the 95 % interval of that, over
-        customers and what they happen to do.
+        What was predicted too much, below 0 if too little; half the width of the 95 % interval of
+        that, over customers and what they happen to do.
 
     Source: Efron & Tibshirani (1993), "An Introduction to the Bootstrap", section 5.2: what
     resampling without an end gives for a sum over customers.
     """
-    miss = said.purchases - happened.purchases
+    miss = said - happened
     return float(miss.sum()), float(_TWO_SIDED_95 * np.sqrt(miss.size) * miss.std())
 
 

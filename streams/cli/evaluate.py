@@ -150,14 +150,29 @@ def _notes(result: Evaluation) -> list[str]:
     if isnan(chosen["auc_active"]):
         who = "Everybody" if chosen["actual_total"] else "Nobody"
         notes.append(f"{who} bought in the holdout: there is no telling who ranks before whom.")
-    miss, chance = total_miss(result.models[result.chosen].prediction, result.outcome)
+    return notes + _missed(result) + _beaten(result)
+
+
+def _missed(result: Evaluation) -> list[str]:
+    """By how much the chosen model missed the totals, where that is no chance."""
+    chosen, currency = result.models[result.chosen].figures, result.params[result.chosen].currency
+    said, came = result.models[result.chosen].prediction, result.outcome
+    notes = []
+    miss, chance = total_miss(said.purchases, came.purchases)
     if abs(miss) > chance:
         notes.append(
             f"The chosen model expected {chosen['total']:,.0f} purchases where "
             f"{chosen['actual_total']:,.0f} came: {abs(miss):,.0f} too "
             f"{'many' if miss > 0 else 'few'}, where chance explains up to {chance:,.0f} (95 %)."
         )
-    return notes + _beaten(result)
+    miss, chance = total_miss(said.value_minor, came.value_minor)
+    if abs(miss) > chance:
+        notes.append(
+            f"The chosen model's expected revenue is {amount(round(abs(miss)), currency)} too "
+            f"{'high' if miss > 0 else 'low'}, where chance explains up to "
+            f"{amount(round(chance), currency)} (95 %)."
+        )
+    return notes
 
 
 def _beaten(result: Evaluation) -> list[str]:

@@ -108,6 +108,9 @@ def test_evaluate_as_json_is_what_the_contract_says(capsys):
     # MATHS.md: 1,577 for 1,882; AUC .7714 by recency and .7601 by P(active), either with a standard
     # deviation of .0115.
     assert "expected 1,577 purchases where 1,882 came: 305 too few" in notes
+    # PyPI lifetimes, MBG/NBD by Gamma-Gamma as it fits them: $57,129 for $70,976.
+    low = re.search(r"model.s expected revenue is ([\d,.]+) USD too low, where chance", notes)
+    assert float(low[1].replace(",", "")) == pytest.approx(70_976 - 57_129, abs=5)
     assert "alone rank better (AUC 0.7714)" in notes
     ahead = document["rivals"]["recency"]["against_chosen"]["auc_active"]
     assert ahead["low"] < 0 < ahead["high"]
