@@ -13,7 +13,6 @@ from models.value_bounds import value_bounds
 from models.value_coverage import randomised_coverage
 
 _INTERVAL = (0.025, 0.975)
-_TWO_SIDED_95 = 1.96
 _SEED = 1  # of the resamples
 
 
@@ -27,24 +26,6 @@ class Scored:
     """95 % bootstrap interval of each figure; empty without resamples."""
     against_chosen: Mapping[str, tuple[float, float, float]]
     """This one's figure less the chosen model's, with the paired 95 % interval."""
-
-
-def total_miss(said: Floats, happened: Floats) -> tuple[float, float]:
-    """By how much a total was missed, and how much of that chance explains.
-
-    Args:
-        said: (n,) what was predicted of each customer.
-        happened: (n,) what came.
-
-    Returns:
-        What was predicted too much, below 0 if too little; half the width of the 95 % interval of
-        that, over customers and what they happen to do.
-
-    Source: Efron & Tibshirani (1993), "An Introduction to the Bootstrap", section 5.2: what
-    resampling without an end gives for a sum over customers.
-    """
-    miss = said - happened
-    return float(miss.sum()), float(_TWO_SIDED_95 * np.sqrt(miss.size) * miss.std())
 
 
 def coverage_of(

@@ -54,6 +54,8 @@ class Fit:
     customers: int
     """How many it was fitted to."""
     iterations: int
+    log_covariance: tuple[tuple[float, ...], ...] = ()
+    """Covariance of the parameters' logarithms, whose diagonal the standard errors are of."""
     held: tuple[str, ...] = ()
     """Parameters that the data alone do not determine, held near usual values by a weak prior."""
 
@@ -228,6 +230,7 @@ def _fit(
         log_likelihood=found.log_likelihood,
         customers=customers,
         iterations=found.iterations,
+        log_covariance=tuple(map(tuple, found.covariance.tolist())),
         held=tuple(np.array(names)[held].tolist()),
     )
 

@@ -9,11 +9,12 @@ import typer
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from models.accuracy import Scored, total_miss
+from models.accuracy import Scored
 from models.evaluation import Evaluation
 from models.evaluation import evaluate as judge
 from models.fitting import TooThin
 from models.purchases import MODELS
+from models.total_misses import total_misses
 from streams.cli.evaluate_engagements import document as engaged_document
 from streams.cli.evaluate_engagements import judge_engagement, print_engagement
 from streams.cli.evaluation_figures import SHOWN, cell, figures, revenue_row
@@ -156,21 +157,21 @@ def _notes(result: Evaluation) -> list[str]:
 def _missed(result: Evaluation) -> list[str]:
     """By how much the chosen model missed the totals, where that is no chance."""
     chosen, currency = result.models[result.chosen].figures, result.params[result.chosen].currency
-    said, came = result.models[result.chosen].prediction, result.outcome
+    purchases, revenue = total_misses(result)
     notes = []
-    miss, chance = total_miss(said.purchases, came.purchases)
-    if abs(miss) > chance:
+    if abs(purchases.too_much) > purchases.chance:
         notes.append(
             f"The chosen model expected {chosen['total']:,.0f} purchases where "
-            f"{chosen['actual_total']:,.0f} came: {abs(miss):,.0f} too "
-            f"{'many' if miss > 0 else 'few'}, where chance explains up to {chance:,.0f} (95 %)."
+            f"{chosen['actual_total']:,.0f} came: {abs(purchases.too_much):,.0f} too "
+            f"{'many' if purchases.too_much > 0 else 'few'}, where chance explains up to "
+            f"{purchases.chance:,.0f} (95 %)."
         )
-    miss, chance = total_miss(said.value_minor, came.value_minor)
-    if abs(miss) > chance:
+    if abs(revenue.too_much) > revenue.chance:
+        miss, chance = (amount(round(abs(of)), currency) for of in revenue)
         notes.append(
-            f"The chosen model's expected revenue is {amount(round(abs(miss)), currency)} too "
-            f"{'high' if miss > 0 else 'low'}, where chance explains up to "
-            f"{amount(round(chance), currency)} (95 %)."
+            f"The chosen model's expected revenue is {miss} too "
+            f"{'high' if revenue.too_much > 0 else 'low'}, where chance explains up to {chance} "
+            "(95 %)."
         )
     return notes
 
