@@ -79,6 +79,8 @@ _NOTES: Final[Mapping[str, str]] = {
 **`CLV_TIER_METRIC`**: `rolling` is net revenue of the trailing 365 days plus predicted value, `total` that of the whole lifetime plus predicted value, `predicted` the predicted value alone.
 
 **`CLV_CHURN_LEVELS`** is `name:threshold`, ascending, above the level `low`. Thresholds are shares, above 0 and below 1, of the probability to buy within the horizon that silence has taken since the last purchase (`activity_decline`).
+
+**A change** of these and of `CLV_DISCOUNT_RATE` counts for a customer from their next score on: at their next event or deadline, and after 30 days of silence at the latest. So a tier that other thresholds change has that event, or silence, as its cause. A Redis that is filled meanwhile, as after it was emptied or under another prefix, has tier and churn level as they were published last, and all other figures by the new settings already.
 """,
     "Money and time": """`CLV_CURRENCY` and `CLV_TIMEZONE` are chosen once: stored amounts and days are not converted, and a worker that is set to others than its states were counted by ends with a sentence that names both. The way to others is *Reset and replay* in [the runbook](../grafana/RUNBOOK.md#reset-and-replay).
 
