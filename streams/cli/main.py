@@ -6,6 +6,7 @@ stderr and an exit status: 1 for a failure, 2 for wrong usage or settings.
 
 import errno
 import importlib
+import io
 import logging
 import os
 import signal
@@ -123,6 +124,9 @@ def run(arguments: Sequence[str]) -> int:
 
 def main() -> None:
     """Run what was typed, and leave with its exit status."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Where the terminal's encoding lacks a letter of a customer's id, its number is shown.
+        sys.stdout.reconfigure(errors="backslashreplace")
     sys.exit(run(sys.argv[1:]))
 
 

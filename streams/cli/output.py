@@ -69,10 +69,11 @@ def progress(total: float | None) -> Progress:
 
 
 def print_json(document: Any) -> None:
-    """Print one JSON document, indented, with its end of line."""
+    """Print one JSON document, indented, with its end of line; UTF-8 whatever the terminal has."""
     options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS
-    sys.stdout.write(orjson.dumps(document, option=options).decode())
     sys.stdout.flush()
+    sys.stdout.buffer.write(orjson.dumps(document, option=options))
+    sys.stdout.buffer.flush()
 
 
 def amount(minor: int, currency: str) -> str:

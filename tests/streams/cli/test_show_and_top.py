@@ -1,5 +1,8 @@
 import json
+import os
 import re
+import subprocess
+import sys
 
 import pytest
 import redis
@@ -62,6 +65,22 @@ def test_what_is_missing_to_the_next_tier_is_one_sentence(capsys, purchase_minor
 def test_tables_in_a_pipe_have_no_trailing_blanks(clv, url):
     for ran in (clv("show", "42", redis_url=url), clv("top", redis_url=url)):
         assert [line for line in ran.out.splitlines() if line != line.rstrip()] == []
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_a_letter_that_the_terminal_lacks_ends_nothing(redis_url, encoding):
+    store(redis_url, [score("日本")])
+    env = {**os.environ, "CLV_REDIS_URL": redis_url, "PYTHONIOENCODING": encoding}
+    for arguments, says in (
+        (["show", "日本"], "Customer 日本 is gold"),
+        (["top"], "日本"),
+        (["top", "--json"], '"customer_id": "日本"'),
+    ):
+        command = [sys.executable, "-m", "streams.cli.main", *arguments]
+        ran = subprocess.run(command, env=env, capture_output=True, check=False)
+        assert (ran.returncode, ran.stderr) == (0, b"")
+        wanted = "utf-8" if "--json" in arguments else encoding
+        assert says.encode(wanted, "backslashreplace") in ran.stdout
 
 
 def test_nobody_is_one_sentence(clv, url):
