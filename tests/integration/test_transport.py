@@ -38,6 +38,10 @@ class Job:
         names = [f"{self.group}-{name}" for name in ("in", "more", "out", "state-changelog")]
         await create_topics_async(self.bootstrap, dict.fromkeys(names, PARTITIONS))
 
+    def inputs(self) -> list[TopicPartition]:
+        topics = [f"{self.group}-{name}" for name in ("in", "more")]
+        return [TopicPartition(topic, n) for topic in topics for n in range(PARTITIONS)]
+
     async def publish(
         self,
         records: int,
@@ -78,12 +82,7 @@ class Job:
         await admin.start()
         try:
             everything = RecordsToDelete(before_offset=-1)
-            tps = [
-                TopicPartition(f"{self.group}-{topic}", n)
-                for topic in ("in", "more")
-                for n in range(PARTITIONS)
-            ]
-            await admin.delete_records(dict.fromkeys(tps, everything))
+            await admin.delete_records(dict.fromkeys(self.inputs(), everything))
         finally:
             await admin.close()
 
@@ -138,6 +137,22 @@ class Job:
                 return
             await asyncio.sleep(0.3)
         pytest.fail(f"{have} of {want} counted\n{self.log.read_text()[-4000:]}")
+
+    async def told(self, seconds_max: float = 30) -> None:
+        """Wait until the group stands behind all input, the markers at its end included.
+
+        All records are counted a moment before: the last marker may come with the next fetch.
+        """
+        consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap, group_id=self.group)
+        await consumer.start()
+        try:
+            tps = self.inputs()
+            ends = await consumer.end_offsets(tps)
+            async with asyncio.timeout(seconds_max):
+                while {tp: await consumer.committed(tp) for tp in tps} != ends:
+                    await asyncio.sleep(0.1)
+        finally:
+            await consumer.stop()
 
     async def check(self) -> None:
         """The table, the outputs and the truth are one, and no count came twice."""
@@ -227,10 +242,11 @@ async def test_markers_that_are_deleted_are_no_loss(job: Job) -> None:
     await job.publish(1_000, transactional=True)
     worker = job.worker()
     await job.settle()
-    await asyncio.sleep(2)  # until the group is told
+    await job.told()
     await job.expire()
     await job.publish(1_000, transactional=True)
     await job.settle()
+    await job.told()
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(20) == 0
     await job.expire()
