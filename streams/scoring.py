@@ -95,7 +95,9 @@ class Scoring:
         if not tick.params or name == self._named:
             return
         self._named = name
-        if self._releases.find(*name) is None:
+        # A partition goes on with what it had reached, which a worker may not know otherwise.
+        in_use = self._now.params.version, self._now.at_ms
+        if name != in_use and self._releases.find(*name) is None:
             log.warning(
                 "partition %d: waits for the parameters %s, and goes on with %s",
                 self._number,

@@ -202,6 +202,23 @@ async def test_what_was_due_before_is_told_by_the_earlier_parameters(partition: 
     assert set(partition.versions().values()) == {"rich"}
 
 
+async def test_whoever_scores_by_them_waits_for_none(
+    partition: Changing, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As after a start with another file: a tick of the run before is still to be read."""
+    await opened(partition)
+    partition.releases = Releases(RICH, "EUR")
+    partition.shared = replace(partition.shared, releases=partition.releases)
+    second = await partition.keeper()
+    await partition.work(second, partition.tick(NOON_MS + 1_000, CDNOW.version, 0))
+    assert "waits for the parameters" not in caplog.text
+    await partition.work(second, partition.tick(NOON_MS + 2_000, "unheard of"))
+    assert "waits for the parameters unheard of" in caplog.text
+    await partition.work(second, partition.tick(NOON_MS + 3_000, "rich", 0))
+    await finish(partition, second)
+    assert set(partition.versions().values()) == {"rich"}
+
+
 async def test_a_new_partition_begins_with_the_newest(partition: Changing) -> None:
     partition.publish()
     await opened(partition)
