@@ -148,3 +148,26 @@ def _wait_for_words(running: Job, words: str) -> None:
     while words not in running.worker.log.read_text():
         assert time.monotonic() < deadline_s, running.worker.last_words()
         time.sleep(0.1)
+
+
+FORGETFUL = {
+    "transactional.id.expiration.ms": "2000",  # a week, where nobody says otherwise
+    "transaction.remove.expired.transaction.cleanup.interval.ms": "500",
+    "producer.id.expiration.ms": "2000",  # a day
+    "producer.id.expiration.check.interval.ms": "500",
+}
+
+
+def test_a_worker_that_kafka_has_forgotten_goes_on(tmp_path: Path) -> None:
+    """As after a week without an event: a lane's producer is no longer known."""
+    lines = simulated(1_500, 100, tmp_path, {})
+    with job(tmp_path, properties=FORGETFUL) as running:
+        running.worker.start()
+        for at in (0, 500, 1_000):
+            running.publish(lines[at : at + 500])
+            running.settle()
+            time.sleep(6)
+        assert b"takes over afresh" in running.worker.log.read_bytes(), "nothing was forgotten"
+        running.stop()
+        _, found = running.recount()
+        assert not found, found
