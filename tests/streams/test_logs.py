@@ -5,6 +5,7 @@ import logging
 import re
 from collections.abc import Iterator
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -58,14 +59,19 @@ def test_text_is_one_line_with_time_and_level(capsys: pytest.CaptureFixture[str]
     assert re.fullmatch(r"[\d-]{10} [\d:]{8} INFO    ready\n", capsys.readouterr().err)
 
 
-@pytest.mark.parametrize("protocol", ["PLAINTEXT", "SASL_PLAINTEXT"])
+SASL = {
+    "kafka_security_protocol": "SASL_PLAINTEXT",
+    "kafka_sasl_username": "u",
+    "kafka_sasl_password": "p",
+}
+
+
+@pytest.mark.parametrize("given", [{}, SASL], ids=["PLAINTEXT", "SASL_PLAINTEXT"])
 def test_fausts_and_aiokafkas_noise_is_left_out(
-    protocol: str, capsys: pytest.CaptureFixture[str]
+    given: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     logs.set_up("text")
-    kafka.connection(
-        Settings(kafka_security_protocol=protocol, kafka_sasl_username="u", kafka_sasl_password="p")
-    )
+    kafka.connection(Settings(**given))
     # Faust logs its services' life under the names of the modules that hold our classes.
     logging.getLogger("streams.transport.consumer").info("[^-LaneConsumer]: Starting...")
     logging.getLogger("faust").info("routine")
