@@ -117,8 +117,8 @@ def _refusal(error: Exception, settings: Settings) -> str | None:
         case IllegalSaslStateError():
             without = settings.kafka_security_protocol.removeprefix("SASL_")
             return (
-                f"takes no user and password on this port: set {_PROTOCOL}={without}, or name "
-                f"the port that does in {PREFIX}KAFKA_BOOTSTRAP."
+                f"takes no user and password on this port: set {_PROTOCOL}={without} and neither "
+                f"{_USER} nor {_PASSWORD}, or name the port that does in {PREFIX}KAFKA_BOOTSTRAP."
             )
         case _:
             return None

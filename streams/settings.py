@@ -171,7 +171,7 @@ class Settings(BaseSettings):
         for name in ("kafka_sasl_username", "kafka_sasl_password"):
             if bool(getattr(self, name)) != needed:
                 wrong = "is not set" if needed else "is set"
-                why = "needs it" if needed else "would not use it: SASL_SSL does"
+                why = "needs it" if needed else "shows no user: leave it out, or set SASL_SSL"
                 raise ValueError(
                     f"{PREFIX}{name.upper()} {wrong}, and "
                     f"{PREFIX}KAFKA_SECURITY_PROTOCOL={protocol} {why}."

@@ -29,9 +29,9 @@ def to_kafka(
         "CLV_KAFKA_BOOTSTRAP": broker.at(listener),
         "CLV_KAFKA_SECURITY_PROTOCOL": protocol or listener,
         "CLV_KAFKA_SSL_CAFILE": str(certificates.authority),
-        "CLV_KAFKA_SASL_USERNAME": USER,
-        "CLV_KAFKA_SASL_PASSWORD": PASSWORD,
     }
+    if settings["CLV_KAFKA_SECURITY_PROTOCOL"].startswith("SASL_"):
+        settings |= {"CLV_KAFKA_SASL_USERNAME": USER, "CLV_KAFKA_SASL_PASSWORD": PASSWORD}
     return settings | {f"CLV_KAFKA_{name}": value for name, value in others.items()}
 
 

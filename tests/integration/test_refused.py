@@ -62,7 +62,7 @@ KAFKA_TROUBLE = {
     "a user where none is taken": (
         ("PLAINTEXT", "SASL_PLAINTEXT", {}),
         True,
-        "takes no user and password on this port: set CLV_KAFKA_SECURITY_PROTOCOL=PLAINTEXT",
+        "set CLV_KAFKA_SECURITY_PROTOCOL=PLAINTEXT and neither CLV_KAFKA_SASL_USERNAME nor",
     ),
     "TLS to a plain port": (
         ("PLAINTEXT", "SSL", {}),
