@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from aiokafka.protocol.metadata import MetadataRequest, MetadataRequest_v5
 
 from streams import kafka_watch
 from streams.kafka import KafkaAway, KafkaRefused
@@ -20,6 +22,12 @@ class Topics:
 
     def __init__(self, partitions: dict[str, int]) -> None:
         self._partitions = partitions
+
+    async def _send_request(self, request: MetadataRequest) -> Any:
+        asked = request.build(MetadataRequest_v5)
+        assert not asked.allow_auto_topic_creation
+        told = [one for one in await self.describe_topics() if one["topic"] in asked.topics]
+        return SimpleNamespace(to_object=lambda: {"topics": told})
 
     async def describe_topics(self) -> list[dict[str, Any]]:
         return [

@@ -10,6 +10,7 @@ import faust
 import faust.streams
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import AIOKafkaClient
 from aiokafka.conn import AIOKafkaConnection
 from aiokafka.consumer.fetcher import PartitionRecords
@@ -53,6 +54,7 @@ SIGNATURES = [
     (_MemoryRecordsPy, "next_batch", ["self", "_min_slice", "_magic_offset"]),
     (_DefaultRecordBatchPy, "_maybe_uncompress", ["self"]),
     (GroupCoordinator, "_stop_heartbeat_task", ["self"]),
+    (AIOKafkaAdminClient, "_send_request", ["self", "request", "node_id"]),
     (GroupCoordinator, "fetch_committed_offsets", ["self", "partitions"]),
     (AIOKafkaConnection, "send", ["self", "request", "expect_response"]),
     (AIOKafkaConnection, "_send_sasl_token", ["self", "payload", "expect_response"]),
