@@ -1,4 +1,4 @@
-"""Whether Kafka answers, asked now and then, for `/readyz`; and whether topics have grown.
+"""Whether Kafka answers, asked now and then, for `/readyz`; and whether inputs have grown.
 
 A worker that has nothing to do sends nothing that could fail, and aiokafka repeats in silence what
 fails while it has. So a question is put to the brokers beside the work: a new connection each

@@ -16,7 +16,7 @@ from streams.complaint import Complaint
 from streams.progress import Progress
 from streams.reading import read_to_end
 from streams.settings import Settings
-from streams.stored import Told
+from streams.stored import Told, told_of
 from streams.transport.batch import Batch
 from streams.transport.feed import KafkaFeed
 from streams.transport.received import Seen
@@ -93,9 +93,7 @@ async def _begin(settings: Settings, topic: str, number: int, told: Told) -> Beg
 
 async def _progress(settings: Settings, number: int, told: Told) -> Progress:
     name, reached = topics.changelog(settings), Progress()
-    async for chunk in read_to_end(
-        settings, name, [number], lambda done, size: told(name, done, size)
-    ):
+    async for chunk in read_to_end(settings, name, [number], told_of(told, name)):
         for record in chunk:
             if record.key == progress.KEY:
                 reached = progress.decode(record.value)

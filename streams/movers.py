@@ -23,7 +23,7 @@ import msgspec
 from streams import topic_admin, topics
 from streams.reading import read_to_end
 from streams.settings import Settings
-from streams.stored import Told
+from streams.stored import Told, told_of
 
 By = Literal["total", "risk"]
 
@@ -167,7 +167,7 @@ async def read_movers(settings: Settings, by: By, days: int, told: Told) -> Move
     """
     count = (await topic_admin.existing_partitions(settings, [topics.SCORES]))[topics.SCORES]
     movers = Movers(by, days)
-    progressed = lambda done, size: told(topics.SCORES, done, size)  # noqa: E731
+    progressed = told_of(told, topics.SCORES)
     async for records in read_to_end(settings, topics.SCORES, count, progressed):
         movers.add(records)
     return movers

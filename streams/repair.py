@@ -22,7 +22,7 @@ from streams.chosen_once import hold_chosen
 from streams.complaint import Complaint
 from streams.reading import read_to_end
 from streams.settings import Settings
-from streams.stored import Told, recall
+from streams.stored import Told, recall, told_of
 from streams.transport.transaction import Transactions
 
 _LONG_DUE_S: Final = 1
@@ -144,9 +144,7 @@ async def _last_score(
 async def _records(
     settings: Settings, topic: str, partition: int, told: Told
 ) -> AsyncIterator[Any]:
-    async for chunk in read_to_end(
-        settings, topic, [partition], lambda done, size: told(topic, done, size)
-    ):
+    async for chunk in read_to_end(settings, topic, [partition], told_of(told, topic)):
         for record in chunk:
             yield record
 

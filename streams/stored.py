@@ -85,7 +85,7 @@ async def read_states(
     numbers = range(count) if customer is None else [partition_of(customer, count)]
     found = StoredStates()
     states = found.states
-    async for records in read_to_end(settings, name, numbers, _of(told, name)):
+    async for records in read_to_end(settings, name, numbers, told_of(told, name)):
         for record in records:
             key, value = record.key, record.value
             if key == progress.KEY:
@@ -140,7 +140,7 @@ async def recall(
     for topic in topics.INPUTS:
         number = partition_of(customer, counts[topic])
         records = found.setdefault(topic, [])
-        async for chunk in read_to_end(settings, topic, [number], _of(told, topic)):
+        async for chunk in read_to_end(settings, topic, [number], told_of(told, topic)):
             records += [
                 r for r in chunk if r.key == customer and r.offset < ends.get(topic, r.offset + 1)
             ]
@@ -163,5 +163,6 @@ async def recall(
     return Past(table.get(customer), whole.orders)
 
 
-def _of(told: Told, topic: str) -> Callable[[int, int], None]:
+def told_of(told: Told, topic: str) -> Callable[[int, int], None]:
+    """What `read_to_end` calls, so that one topic is told of."""
     return lambda done, size: told(topic, done, size)

@@ -99,14 +99,9 @@ class Commits:
         """These were applied without a transaction: they go with a later one."""
         self._untold.passed(offsets)
 
-    @property
-    def watched(self) -> bool:
-        """Whether the group was not told of something that somebody may be looking for."""
-        return self._untold.watched
-
     async def tell(self, *, now: bool = False) -> None:
         """Tell the group what it was not told of; unless it is to be now, at most once a second."""
-        if self.watched and (now or self._untold.is_time(time.monotonic())):
+        if self._untold.watched and (now or self._untold.is_time(time.monotonic())):
             await self.commit((), {})
 
     async def heed_successor(self) -> None:

@@ -97,7 +97,7 @@ class Lane:
             await asyncio.wait({task}, timeout=timeout_s)
             self.ready = False
         async with self._telling:
-            if self.ready and self._commits.watched:
+            if self.ready:
                 await self._tell_now()
         return self.ready
 
