@@ -42,10 +42,11 @@ STEPS: Final = (
     Step("value: columns of facts", r"models/fact_rows"),
     Step("value: model (numpy)", r"models/(valuation|mbg_nbd|_beta_geometric|gamma_gamma|"
          r"purchases|bg_nbd|pareto_nbd|churn|tiers|rules)"),
-    Step("follow: tiers, levels, crossings", r"models/(chain|ladder|crossings|roots|moves)"),
+    Step("follow: tiers, levels", r"models/(chain|ladder|moves)"),
     Step("announce changes", r"models/(announce|changes)"),
     Step("judge predictions", r"models/(verdicts|judged_windows)"),
-    Step("deadlines", r"models/(deadlines|tier_falls|descents|bisection)"),
+    Step("silence: deadlines, crossings", r"models/(deadlines|next_moves|silences|crossings|"
+         r"tier_falls|descents|roots|bisection)"),
     Step("publish: windows", r"models/windows"),
     Step("publish: scores to JSON", r"models/(publish|score|times|money)"),
     Step("population", r"models/population"),

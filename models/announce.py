@@ -1,4 +1,4 @@
-"""The messages of a batch's moves: exact instants, causes, and the values on both sides."""
+"""The messages of a batch's transitions: exact instants, causes, and the values on both sides."""
 
 from collections.abc import Sequence
 from itertools import repeat
@@ -10,7 +10,7 @@ import numpy as np
 
 from models.arrays import Indices
 from models.batch import Batch
-from models.chain import Looks, Move
+from models.chain import Looks
 from models.changes import (
     CHURN,
     SCHEMA,
@@ -26,7 +26,7 @@ from models.changes import (
 from models.events import Kind as EventKind
 from models.fact_rows import NONE, FactRows
 from models.ladder import Ladder
-from models.moves import Step, steps_of
+from models.moves import Transition
 from models.policy import Policy
 from models.publish import PROBABILITY_DIGITS
 from models.rules import rules_of
@@ -45,22 +45,22 @@ _encode = msgspec.json.Encoder().encode
 
 
 def announce(
-    batch: Batch, valuation: Valuation, looks: Looks, moves: Sequence[Move]
+    batch: Batch, valuation: Valuation, looks: Looks, transitions: Sequence[Transition]
 ) -> list[tuple[list[Change], list[Change]]]:
-    """The messages of all moves.
+    """The messages of all transitions.
 
     Args:
-        batch: where the moves were found; its customers learn when silence last moved them.
+        batch: where they were found; its customers learn when silence last moved them.
         valuation: of the batch's facts.
         looks: figures of its rows and silences.
-        moves: in the order in which they happened to each customer.
+        transitions: in the order in which they happened to each customer.
 
     Returns:
         Of each part, tier changes and churn-risk changes, each in that order.
     """
-    if not moves:
+    if not transitions:
         return [([], []) for _ in batch.begins]
-    announcement = _Announcement(batch, valuation, looks, moves)
+    announcement = _Announcement(batch, valuation, looks, transitions)
     return list(zip(announcement.changes(TIER), announcement.changes(CHURN), strict=True))
 
 
@@ -74,36 +74,36 @@ class _Crossing(NamedTuple):
 
 
 class _Announcement:
-    """All steps of a batch, with causes and the numbers of the figures on both sides."""
+    """All transitions of a batch, with causes and the numbers of the figures on both sides."""
 
     def __init__(
-        self, batch: Batch, valuation: Valuation, looks: Looks, moves: Sequence[Move]
+        self, batch: Batch, valuation: Valuation, looks: Looks, transitions: Sequence[Transition]
     ) -> None:
         self._batch = batch
         self._rules = valuation.rules
         self._valuation = valuation
         self._looks = looks
-        self._steps = steps_of(valuation, looks, moves)
-        self._causes = [self._cause(step) for step in self._steps]
+        self._transitions = transitions
+        self._causes = [self._cause(transition) for transition in self._transitions]
         self._sides = self._both_sides()
         self._at_ms: list[int] = looks.rows.at_ms.tolist()
 
     def changes(self, kind: Kind) -> list[list[Change]]:
         """The changes of one kind, of each part."""
-        numbers = [n for n, step in enumerate(self._steps) if step.kind == kind]
+        numbers = [n for n, transition in enumerate(self._transitions) if transition.kind == kind]
         if not numbers:
             return [[] for _ in self._batch.begins]
         ladder = self._rules.tiers if kind == TIER else self._rules.levels
         who = self._batch.who
-        steps = [self._steps[n] for n in numbers]
-        customers = [who[step.row] for step in steps]
-        crossings = self._crossings(kind, ladder, steps)
+        transitions = [self._transitions[n] for n in numbers]
+        customers = [who[transition.row] for transition in transitions]
+        crossings = self._crossings(kind, ladder, transitions)
         causes, cause_ids = zip(*(self._causes[n] for n in numbers), strict=True)
         keys = [customer.key for customer in customers]
         from_ = [crossing.from_ for crossing in crossings]
         to = [crossing.to for crossing in crossings]
-        crossed_ms = [step.at_ms for step in steps]
-        detected_ms = [self._at_ms[step.row] for step in steps]
+        crossed_ms = [transition.at_ms for transition in transitions]
+        detected_ms = [self._at_ms[transition.row] for transition in transitions]
         ids = list(map(change_id, repeat(kind), keys, causes, cause_ids, to, crossed_ms))
         messages = map(
             TierChange if kind == TIER else ChurnRiskChange,
@@ -124,41 +124,47 @@ class _Announcement:
         made = list(
             map(Change, keys, ids, crossed_ms, values, from_, to, causes, crossed_ms, detected_ms)
         )
-        return [made[own] for own in self._batch.by_part([step.row for step in steps])]
+        return [
+            made[own] for own in self._batch.by_part([transition.row for transition in transitions])
+        ]
 
-    def _cause(self, step: Step) -> tuple[Cause, str]:
-        row = step.row
+    def _cause(self, transition: Transition) -> tuple[Cause, str]:
+        row = transition.row
         batch = self._batch
         customer = batch.who[row]
-        if step.silent != NONE:
-            customer.silent_s = max(customer.silent_s, step.at_ms // MS_PER_S)
+        if transition.silent != NONE:
+            customer.silent_s = max(customer.silent_s, transition.at_ms // MS_PER_S)
             return "silence", batch.id_before(row, int(self._looks.rows.earlier[row]))
         event = batch.events[row]
         if event is None:
             # Nothing happened, so the rules did: other parameters, a renamed tier, a threshold.
             return "model", self._rules.policy.params.version
-        if event.at_ms // MS_PER_S < customer.silent_s and step.before is not None:
+        if event.at_ms // MS_PER_S < customer.silent_s and transition.before is not None:
             return "late_event", event.id
         return CAUSES[event.kind], event.id
 
-    def _crossings(self, kind: Kind, ladder: Ladder, steps: list[Step]) -> list[_Crossing]:
+    def _crossings(
+        self, kind: Kind, ladder: Ladder, transitions: list[Transition]
+    ) -> list[_Crossing]:
         known: dict[tuple[int | None, int, str], _Crossing] = {}
         found = []
-        for step in steps:
+        for transition in transitions:
             stored = ""
-            if step.before is None:
+            if transition.before is None:
                 # A first score; or a step that the policy does not know: it keeps its name.
-                customer = self._batch.who[step.row]
+                customer = self._batch.who[transition.row]
                 stored = customer.was_tier if kind == TIER else customer.was_level
-            key = (step.before, step.after, stored)
+            key = (transition.before, transition.after, stored)
             crossing = known.get(key)
             if crossing is None:
-                up = step.before is None or step.after > step.before
+                up = transition.before is None or transition.after > transition.before
                 crossing = known[key] = _Crossing(
-                    (stored or None) if step.before is None else ladder.names[step.before],
-                    ladder.names[step.after],
+                    (stored or None)
+                    if transition.before is None
+                    else ladder.names[transition.before],
+                    ladder.names[transition.after],
                     "up" if up else "down",
-                    ladder.crossed(step.before, step.after),
+                    ladder.crossed(transition.before, transition.after),
                 )
             found.append(crossing)
         return found
@@ -202,22 +208,24 @@ class _Announcement:
         )
 
     def _both_sides(self) -> tuple[list[Figures], Indices, Indices]:
-        """Figures, and which of them stand before and after each step.
+        """Figures, and which of them stand before and after each transition.
 
         For silence they are those of the instant and of the millisecond before; for an event
         those without and with it, at the same instant; for the model those by the earlier
         parameters and by the new ones, at the same instant, too.
         """
-        steps, figures = self._steps, self._looks.figures
-        after = np.array([step.row for step in steps], dtype=np.intp)
-        before = np.array([self._look_before(step) for step in steps], dtype=np.intp)
-        silent = np.array([step.silent for step in steps], dtype=np.intp)
+        transitions, figures = self._transitions, self._looks.figures
+        after = np.array([transition.row for transition in transitions], dtype=np.intp)
+        before = np.array(
+            [self._look_before(transition) for transition in transitions], dtype=np.intp
+        )
+        silent = np.array([transition.silent for transition in transitions], dtype=np.intp)
         sources = [figures]
         total = figures.rows.size
         chosen = np.flatnonzero(silent != NONE)
         if chosen.size:
             rows = silent[chosen]
-            at_ms = np.array([steps[n].at_ms for n in chosen.tolist()], dtype=np.int64)
+            at_ms = np.array([transitions[n].at_ms for n in chosen.tolist()], dtype=np.int64)
             sources.append(
                 self._valuation.figures(
                     np.concatenate([rows, rows]), np.concatenate([at_ms, at_ms - 1])
@@ -230,7 +238,8 @@ class _Announcement:
         if change_over is not None:
             events = self._batch.events
             by_model = np.flatnonzero(
-                (silent == NONE) & np.array([events[step.row] is None for step in steps])
+                (silent == NONE)
+                & np.array([events[transition.row] is None for transition in transitions])
             )
             sources.append(self._by_earlier(change_over.earlier, after[by_model]))
             before[by_model] = total + np.arange(by_model.size)
@@ -241,11 +250,11 @@ class _Announcement:
             before[stored] = total + np.arange(stored.size)
         return sources, before, after
 
-    def _look_before(self, step: Step) -> int:
-        """The look at the step's instant without its event; NONE if there was none."""
-        row = step.row
+    def _look_before(self, transition: Transition) -> int:
+        """The look at the transition's instant without its event; NONE if there was none."""
+        row = transition.row
         customer = self._batch.who[row]
-        if step.silent != NONE:
+        if transition.silent != NONE:
             return row
         look = self._looks.at_end[row]
         if look != NONE:

@@ -1,12 +1,12 @@
 """The exact instants of silent crossings: the first millisecond at which the new side holds.
 
 A crossing is found after the fact, between two instants at which a customer was looked at. Its
-millisecond does not depend on which those were: a search comes close, and whole milliseconds
-around it decide.
+millisecond does not depend on which those were: a search comes close (`models.deadlines`), and
+whole milliseconds around it decide.
 """
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,86 +14,116 @@ from numpy.typing import NDArray
 from models.arrays import Floats, Indices, Ints
 from models.bisection import first
 from models.churn import activity_decline
-from models.deadlines import level_rises
-from models.tier_falls import tier_falls
+from models.silences import Silences
 from models.tiers import tier_value
 from models.valuation import Valuation
 
-_NEAR_MS: Final = 32  # wider than the gap of a search, so that its answer is inside
+_GAP_MS: Final = 1.0  # how far before the truth a search is to end
+
+# Milliseconds that are looked at, from the one that a search ended in: where it kept to the gap,
+# the truth is among the last three, and the first is before it.
+_NEAR_MS: Final = np.arange(-1, 3)
 
 
-def tier_crossings(
-    valuation: Valuation, rows: Indices, steps: Indices, start_ms: Ints, end_ms: Ints
-) -> Ints:
-    """When each row's tier value fell below what holds its step.
+class Crossings(NamedTuple):
+    """Thresholds that silences have crossed somewhere between two instants; all (n,).
+
+    No day with more refunds than purchases leaves the window in between.
+
+    Attributes:
+        of_tier: whether it is a tier that was left, else a churn level that was entered.
+        rows: rows of facts of the silences; of levels, rows with a purchase.
+        steps: the tier or the level, above the lowest.
+        start_ms: epoch ms, not yet crossed.
+        end_ms: epoch ms, crossed.
+    """
+
+    of_tier: NDArray[np.bool_]
+    rows: Indices
+    steps: Indices
+    start_ms: Ints
+    end_ms: Ints
+
+    @property
+    def size(self) -> int:
+        """How many there are."""
+        return self.rows.size
+
+    def silences(self, valuation: Valuation) -> Silences:
+        """Their silences, with nothing asked but the threshold."""
+        lowest, highest = 0, len(valuation.rules.levels.names) - 1
+        return Silences.of(
+            valuation.figures(self.rows, self.start_ms),
+            np.where(self.of_tier, self.steps, lowest),
+            np.where(self.of_tier, highest, self.steps - 1),
+            self.end_ms,
+            _GAP_MS,
+        )
+
+
+NOTHING_CROSSED: Final = Crossings(
+    np.empty(0, np.bool_), *(np.empty(0, np.int64) for _ in range(4))
+)
+
+
+def first_ms(valuation: Valuation, crossings: Crossings, about_ms: Floats) -> Ints:
+    """When each threshold was crossed.
 
     Args:
         valuation: of the rows' facts.
-        rows: (n,) rows, silent from start to end; no day with more refunds than purchases
-            leaves the window in between.
-        steps: (n,) tiers, above the lowest, that were left.
-        start_ms: (n,) instants at which the tier still held.
-        end_ms: (n,) instants at which it does no more.
+        crossings: (n,) thresholds.
+        about_ms: (n,) epoch ms where a search of their silences has ended; a wrong one costs
+            time, no more.
 
     Returns:
         (n,) epoch ms in (start, end].
     """
-    floor = valuation.rules.tiers.falls[steps]
-    about_ms = tier_falls(valuation, valuation.figures(rows, start_ms), steps, end_ms)
+    start_ms, end_ms = crossings.start_ms, crossings.end_ms
+    if not crossings.size:
+        return end_ms
+    crossed = _predicate(valuation, crossings)
+    near_ms = np.minimum(about_ms, end_ms).astype(np.int64) + _NEAR_MS[:, None]
+    near_ms = np.clip(near_ms, start_ms, end_ms)
+    every = np.arange(start_ms.size)
+    holds = crossed(near_ms.ravel(), np.tile(every, _NEAR_MS.size)).reshape(near_ms.shape)
+    holds = (holds & (near_ms > start_ms)) | (near_ms == end_ms)
+    found: Ints = near_ms[np.argmax(holds, axis=0), every]
+    astray = np.flatnonzero(holds[0] | ~holds[-1])
+    if astray.size:
+        found[astray] = first(
+            start_ms[astray] + 1, end_ms[astray], lambda at_ms, part: crossed(at_ms, astray[part])
+        )
+    return found
 
-    def fallen(at_ms: Ints, part: Indices) -> NDArray[np.bool_]:
-        chosen = rows[part]
-        predicted = valuation.predicted_if_bought(chosen, at_ms)
+
+def _predicate(
+    valuation: Valuation, crossings: Crossings
+) -> Callable[[Ints, Indices], NDArray[np.bool_]]:
+    """Whether the new side holds: (k,) instants and numbers of crossings to (k,) truths."""
+    rules = valuation.rules
+
+    def fallen(at_ms: Ints, rows: Indices, steps: Indices) -> NDArray[np.bool_]:
+        predicted = valuation.predicted_if_bought(rows, at_ms)
         below: NDArray[np.bool_] = (
-            tier_value(valuation.steady(chosen, at_ms), predicted) < floor[part]
+            tier_value(valuation.steady(rows, at_ms), predicted) < rules.tiers.falls[steps]
         )
         return below
 
-    return _first_instant(fallen, about_ms, start_ms, end_ms)
-
-
-def level_crossings(
-    valuation: Valuation, rows: Indices, steps: Indices, start_ms: Ints, end_ms: Ints
-) -> Ints:
-    """When each row's decline reached a churn level.
-
-    Args:
-        valuation: of the rows' facts.
-        rows: (n,) rows with a purchase, silent from start to end.
-        steps: (n,) levels, above the lowest, that were entered.
-        start_ms: (n,) instants at which the level was not yet reached.
-        end_ms: (n,) instants at which it is.
-
-    Returns:
-        (n,) epoch ms in (start, end].
-    """
-    threshold = valuation.rules.levels.rises[steps]
-    figures = valuation.figures(rows, start_ms)
-    about_ms = level_rises(valuation, figures, steps - 1, end_ms.astype(np.float64))
-
-    def risen(at_ms: Ints, part: Indices) -> NDArray[np.bool_]:
-        chosen = rows[part]
-        now = valuation.p_active(chosen, at_ms)
-        reached: NDArray[np.bool_] = (
-            activity_decline(now, valuation.at_purchase.p_active[chosen]) >= threshold[part]
-        )
+    def risen(at_ms: Ints, rows: Indices, steps: Indices) -> NDArray[np.bool_]:
+        now, then = valuation.p_active(rows, at_ms), valuation.at_purchase.p_active[rows]
+        reached: NDArray[np.bool_] = activity_decline(now, then) >= rules.levels.rises[steps]
         return reached
 
-    return _first_instant(risen, about_ms, start_ms, end_ms)
+    def crossed(at_ms: Ints, part: Indices) -> NDArray[np.bool_]:
+        rows, steps, of_tier = (
+            crossings.rows[part],
+            crossings.steps[part],
+            crossings.of_tier[part],
+        )
+        holds = np.empty(part.shape, dtype=np.bool_)
+        for chosen, side in ((np.flatnonzero(of_tier), fallen), (np.flatnonzero(~of_tier), risen)):
+            if chosen.size:
+                holds[chosen] = side(at_ms[chosen], rows[chosen], steps[chosen])
+        return holds
 
-
-def _first_instant(
-    holds: Callable[[Ints, Indices], NDArray[np.bool_]],
-    about_ms: Floats,
-    start_ms: Ints,
-    end_ms: Ints,
-) -> Ints:
-    """The first whole millisecond in (start, end] from which on it holds; at the end it does."""
-    about = np.minimum(about_ms, end_ms).astype(np.int64)
-    low = np.clip(about - 1, start_ms + 1, end_ms)
-    high = np.minimum(low + _NEAR_MS, end_ms)
-    every = np.arange(low.size)
-    # Should the search have stopped early, the whole of what is left is searched.
-    late = (high < end_ms) & ~holds(high, every)
-    high[late] = end_ms[late]
-    return first(low, high, holds)
+    return crossed

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.arrays import Floats, Indices, Ints
-from models.churn import active_target
-from models.descents import Descent, instants
-from models.tier_falls import TierFalls
+from models.crossings import NOTHING_CROSSED, Crossings, first_ms
+from models.descents import Descent
+from models.next_moves import next_moves
+from models.silences import EXACT_MS, Silences, end_to_end
 from models.times import MS_PER_DAY
 from models.valuation import Figures, Valuation
 from models.whole_money import floored
@@ -42,6 +43,10 @@ class Due(NamedTuple):
     valid_until_ms: Floats
     look_ms: Floats
 
+    def take(self, chosen: Indices) -> "Due":
+        """The instants of some of the rows."""
+        return Due(self.valid_until_ms[chosen], self.look_ms[chosen])
+
 
 class Published(NamedTuple):
     """What was said last, and is compared to tell whether it is stale; both (n,).
@@ -53,6 +58,11 @@ class Published(NamedTuple):
 
     p_active: Floats
     predicted_minor: Ints
+
+    @classmethod
+    def of(cls, figures: Figures) -> "Published":
+        """What figures say that are published now."""
+        return cls(figures.p_active, floored(figures.predicted))
 
 
 def due(
@@ -71,49 +81,57 @@ def due(
         level: (n,) their churn levels.
         published: (n,) what was said last; None where the figures are published now.
     """
+    return due_and_crossed(valuation, NOTHING_CROSSED, figures, tier, level, published)[0]
+
+
+def due_and_crossed(
+    valuation: Valuation,
+    crossings: Crossings,
+    figures: Figures,
+    tier: Indices,
+    level: Indices,
+    published: Published | None = None,
+) -> tuple[Due, Ints]:
+    """As `due`, and in the same search when silences that are over crossed thresholds.
+
+    Args:
+        valuation: of the rows' facts.
+        crossings: (m,) thresholds.
+        figures: (n,) rows at the instants from which on there is silence.
+        tier: (n,) their tiers.
+        level: (n,) their churn levels.
+        published: (n,) what was said last; None where the figures are published now.
+
+    Returns:
+        (n,) when each row is due, and (m,) epoch ms of the crossings.
+    """
     if published is None:
-        published = Published(figures.p_active, floored(figures.predicted))
-    end_ms = (figures.at_ms + LOOKAHEAD_DAYS * MS_PER_DAY).astype(np.float64)
+        published = Published.of(figures)
+    end_ms = figures.at_ms + LOOKAHEAD_DAYS * MS_PER_DAY
+    ahead = Silences.of(figures, tier, level, end_ms, EXACT_MS)
+    behind = [crossings.silences(valuation)] if crossings.size else []
     bought = valuation.facts.bought[figures.rows]
-    falls = TierFalls(valuation, figures, tier, end_ms)
-    rising, rises = _rises(valuation, figures, level, end_ms)
     value, risk = _stale_value(published.predicted_minor), published.p_active - STALE_RISK
     valued = np.flatnonzero(bought & (value > 0.0))
     risked = np.flatnonzero(bought & (risk > 0.0))
-    stale = Descent.of(figures, valued, value, figures.predicted, end_ms, _REFRESH_SHARE)
-    riskier = Descent.of(figures, risked, risk, figures.p_active, end_ms, _REFRESH_SHARE)
-    falls_ms, stale_ms, rises_ms, riskier_ms = instants(
-        valuation, predicted=[falls.sought, stale], p_active=[rises, riskier]
+    moves_ms, (stale_ms, riskier_ms) = next_moves(
+        valuation,
+        end_to_end([ahead, *behind]),
+        predicted=[_refresh(ahead, valued, value, figures.predicted)],
+        p_active=[_refresh(ahead, risked, risk, figures.p_active)],
     )
-    valid_until_ms = falls.at_ms(falls_ms)
-    valid_until_ms[rising] = np.minimum(valid_until_ms[rising], rises_ms)
+    valid_until_ms, about_ms = np.split(moves_ms, [figures.at_ms.size])
     look_ms = valid_until_ms.copy()
     look_ms[valued] = np.minimum(look_ms[valued], stale_ms)
     look_ms[risked] = np.minimum(look_ms[risked], riskier_ms)
-    return Due(valid_until_ms, look_ms)
+    return Due(valid_until_ms, look_ms), first_ms(valuation, crossings, about_ms)
 
 
-def level_rises(valuation: Valuation, figures: Figures, level: Indices, end_ms: Floats) -> Floats:
-    """When the decline reaches the next churn level: as `tier_falls`."""
-    found = np.full(figures.at_ms.shape, np.inf)
-    rising, rises = _rises(valuation, figures, level, end_ms)
-    (found[rising],) = instants(valuation, p_active=[rises])
-    return found
-
-
-def _rises(
-    valuation: Valuation, figures: Figures, level: Indices, end_ms: Floats
-) -> tuple[Indices, Descent]:
-    """Who can reach the next churn level before the end, and the p_active at which they do."""
-    threshold = np.append(valuation.rules.levels.rises[1:], np.inf)[level]
-    chosen = np.flatnonzero(
-        valuation.facts.bought[figures.rows]
-        & ~valuation.level_held[figures.rows]
-        & np.isfinite(threshold)
-        & (end_ms > figures.at_ms)
+def _refresh(ahead: Silences, chosen: Indices, target: Floats, start_value: Floats) -> Descent:
+    """When the score of some is stale."""
+    return Descent.of(
+        ahead.figures, chosen, target, start_value, ahead.end_ms, ahead.gap_ms, _REFRESH_SHARE
     )
-    target = active_target(valuation.at_purchase.p_active[figures.rows], threshold)
-    return chosen, Descent.of(figures, chosen, target, figures.p_active, end_ms)
 
 
 def is_stale(valuation: Valuation, figures: Figures, published: Published) -> NDArray[np.bool_]:

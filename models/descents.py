@@ -5,16 +5,13 @@ the look, hardly by the row: so whatever is sought along both, and by whom, is s
 """
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from models.arrays import Floats, Indices
 from models.roots import Search, last_above
 from models.valuation import Figures, Valuation
-
-# Answers are early by at most this; seen from a tick of 250 ms it is nothing.
-_EXACT_MS: Final = 20.0
 
 
 class Descent(NamedTuple):
@@ -27,7 +24,8 @@ class Descent(NamedTuple):
         start_value: the figure there.
         end_ms: where to stop looking, itself included; after the start.
         p_alive: chance to be there at the start.
-        gap_share: how early an answer may be, as a share of the time since the start.
+        gap_ms: how early an answer may be, ms.
+        gap_share: the same as a share of the time since the start; the greater of both holds.
     """
 
     rows: Indices
@@ -36,6 +34,7 @@ class Descent(NamedTuple):
     start_value: Floats
     end_ms: Floats
     p_alive: Floats
+    gap_ms: Floats
     gap_share: Floats
 
     @classmethod
@@ -46,6 +45,7 @@ class Descent(NamedTuple):
         target: Floats,
         start_value: Floats,
         end_ms: Floats,
+        gap_ms: Floats,
         gap_share: float = 0.0,
     ) -> "Descent":
         """From the instants of some figures on.
@@ -56,7 +56,8 @@ class Descent(NamedTuple):
             target: (n,) values to come down to.
             start_value: (n,) what they are now.
             end_ms: (n,) where to stop looking.
-            gap_share: how early an answer may be, as a share of the time since the start.
+            gap_ms: (n,) how early an answer may be, ms.
+            gap_share: the same as a share of the time since the start.
         """
         return cls(
             figures.rows[chosen],
@@ -65,6 +66,7 @@ class Descent(NamedTuple):
             start_value[chosen],
             end_ms[chosen],
             figures.p_alive[chosen],
+            gap_ms[chosen],
             np.full(chosen.size, gap_share),
         )
 
@@ -80,8 +82,8 @@ def instants(
         p_active: descents of p_active.
 
     Returns:
-        Of each descent, in the order given, (m,) epoch ms: early by at most 20 ms or the share
-        asked for, never late; inf where it does not come down before the end.
+        Of each descent, in the order given, (m,) epoch ms: early by at most its gap, never late;
+        inf where it does not come down before the end.
     """
     descents = [*predicted, *p_active]
     whole = Descent._make(map(np.concatenate, zip(*descents, strict=True)))
@@ -112,7 +114,7 @@ def instants(
             end_ms=whole.end_ms,
             p_there=whole.p_alive,
             shape=valuation.rules.policy.params.r + facts.frequency[rows],
-            gap_ms=_EXACT_MS,
+            gap_ms=whole.gap_ms,
             gap_share=whole.gap_share,
         ),
     )

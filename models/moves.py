@@ -1,18 +1,19 @@
-"""From moves to steps: what silence crossed in one go is told one threshold after the other."""
+"""From moves to transitions: what silence crossed in one go is told threshold by threshold."""
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 import msgspec
 import numpy as np
 
+from models.arrays import Ints
 from models.chain import Looks, Move, Silence
-from models.changes import CHURN, TIER, Kind
-from models.crossings import level_crossings, tier_crossings
+from models.changes import TIER, Kind
+from models.crossings import NOTHING_CROSSED, Crossings
 from models.fact_rows import NONE
-from models.valuation import Valuation
 
 
-class Step(msgspec.Struct, frozen=True, gc=False):
+class Transition(msgspec.Struct, frozen=True, gc=False):
     """A move, or a part of one, with its instant.
 
     Attributes:
@@ -32,68 +33,57 @@ class Step(msgspec.Struct, frozen=True, gc=False):
     at_ms: int
 
 
-def steps_of(valuation: Valuation, looks: Looks, moves: Sequence[Move]) -> list[Step]:
-    """Every move as its steps, in the same order."""
-    drifts = [move for move in moves if move.silence is not None and _drifts(move)]
-    crossed_ms = _crossed(valuation, drifts, TIER) | _crossed(valuation, drifts, CHURN)
+def crossings_of(moves: Sequence[Move]) -> Crossings:
+    """The thresholds that silence has crossed, of each move in the order in which it did."""
+    found = [
+        (move.kind == TIER, silence.fact_row, threshold, silence.start_ms, silence.end_ms)
+        for move in moves
+        if (silence := move.silence) is not None
+        for threshold in _thresholds(move)
+    ]
+    if not found:
+        return NOTHING_CROSSED
+    of_tier, *numbers = np.array(found, dtype=np.int64).T
+    return Crossings(of_tier.astype(np.bool_), *numbers)
+
+
+def transitions_of(looks: Looks, moves: Sequence[Move], crossed_ms: Ints) -> list[Transition]:
+    """Every move as its transitions, in the same order.
+
+    Args:
+        looks: figures of the batch's rows.
+        moves: found in it.
+        crossed_ms: epoch ms of each of their `crossings_of`.
+    """
     at_ms: list[int] = looks.rows.at_ms.tolist()
-    steps: list[Step] = []
+    crossed = iter(crossed_ms.tolist())
+    found: list[Transition] = []
     for move in moves:
         silence, row = move.silence, move.row
         if silence is None:
-            steps.append(Step(move.kind, row, NONE, move.before, move.after, at_ms[row]))
-        elif id(move) in crossed_ms:
-            steps += _one_by_one(move, silence, crossed_ms[id(move)])
+            found.append(Transition(move.kind, row, NONE, move.before, move.after, at_ms[row]))
+        elif thresholds := _thresholds(move):
+            found += _one_by_one(move, silence, list(islice(crossed, len(thresholds))))
         else:
             # A day with more refunds than purchases left: silences end where that happens.
-            steps.append(
-                Step(move.kind, row, silence.fact_row, move.before, move.after, silence.end_ms)
-            )
-    return steps
-
-
-def _drifts(move: Move) -> bool:
-    """Whether it goes the way that silence goes: tiers down, churn levels up."""
-    return move.before is not None and (move.after < move.before) == (move.kind == TIER)
+            silent, at = silence.fact_row, silence.end_ms
+            found.append(Transition(move.kind, row, silent, move.before, move.after, at))
+    return found
 
 
 def _thresholds(move: Move) -> range:
-    """The steps whose thresholds a drift crosses, in the order in which it does."""
-    assert move.before is not None, "a drift leads from one step to another"
+    """The steps whose thresholds a silence crosses, in the order in which it does.
+
+    None where it goes the way that silence does not: tiers up, churn levels down.
+    """
+    if move.before is None:
+        return range(0)
     if move.kind == TIER:
         return range(move.before, move.after, -1)
     return range(move.before + 1, move.after + 1)
 
 
-def _crossed(valuation: Valuation, drifts: Sequence[Move], kind: Kind) -> dict[int, list[int]]:
-    """By the identity of each drift of that kind, when it crossed each of its thresholds."""
-    keys: list[int] = []
-    thresholds: list[int] = []
-    silences: list[Silence] = []
-    for move in drifts:
-        if move.kind == kind:
-            assert move.silence is not None, "a drift is silent"
-            for threshold in _thresholds(move):
-                keys.append(id(move))
-                thresholds.append(threshold)
-                silences.append(move.silence)
-    found: dict[int, list[int]] = {}
-    if not keys:
-        return found
-    search = tier_crossings if kind == TIER else level_crossings
-    at_ms = search(
-        valuation,
-        np.array([silence.fact_row for silence in silences], dtype=np.intp),
-        np.array(thresholds, dtype=np.intp),
-        np.array([silence.start_ms for silence in silences], dtype=np.int64),
-        np.array([silence.end_ms for silence in silences], dtype=np.int64),
-    )
-    for key, ms in zip(keys, at_ms.tolist(), strict=True):
-        found.setdefault(key, []).append(ms)
-    return found
-
-
-def _one_by_one(move: Move, silence: Silence, instants: list[int]) -> Iterator[Step]:
+def _one_by_one(move: Move, silence: Silence, instants: list[int]) -> Iterator[Transition]:
     assert move.before is not None, "a drift leads from one step to another"
     direction = -1 if move.kind == TIER else 1
     before = move.before
@@ -102,5 +92,5 @@ def _one_by_one(move: Move, silence: Silence, instants: list[int]) -> Iterator[S
         if index + 1 < len(instants) and instants[index + 1] <= at_ms:
             continue
         after = move.before + direction * (index + 1)
-        yield Step(move.kind, move.row, silence.fact_row, before, after, at_ms)
+        yield Transition(move.kind, move.row, silence.fact_row, before, after, at_ms)
         before = after

@@ -10,7 +10,9 @@ import numpy as np
 from models.batch import Batch, Part
 from models.chain import Looks, follow
 from models.changes import CHURN, TIER
-from models.moves import steps_of
+from models.crossings import first_ms
+from models.moves import crossings_of, transitions_of
+from models.next_moves import next_moves
 from models.policy import Policy
 from models.rules import Rules, rules_of
 from models.state import decode_summary
@@ -77,25 +79,36 @@ def _falls(rules: Rules, states: dict[bytes, bytes], end_ms: int) -> Iterator[Fa
         part.look(part.customer(customer))
     valuation = Valuation(rules, batch.facts.columns(rules.policy.params))
     looks = Looks(batch, valuation)
-    steps = [
-        step
-        for step in steps_of(valuation, looks, follow(batch, valuation, looks))
-        if step.before is not None and (step.after < step.before) == (step.kind == TIER)
+    moves = follow(batch, valuation, looks)
+    crossed = crossings_of(moves)
+    silences = crossed.silences(valuation)
+    crossed_ms = first_ms(valuation, crossed, next_moves(valuation, silences)[0])
+    transitions = [
+        transition
+        for transition in transitions_of(looks, moves, crossed_ms)
+        if transition.before is not None
+        and (transition.after < transition.before) == (transition.kind == TIER)
     ]
-    if not steps:
+    if not transitions:
         return
     figures = valuation.figures(
-        looks.rows.facts[np.array([step.row for step in steps])],
-        np.array([step.at_ms for step in steps], dtype=np.int64),
+        looks.rows.facts[np.array([transition.row for transition in transitions])],
+        np.array([transition.at_ms for transition in transitions], dtype=np.int64),
     )
     names = {TIER: rules.tiers.names, CHURN: rules.levels.names}
     at_risk, predicted = floored(figures.at_risk).tolist(), floored(figures.predicted).tolist()
-    for step, risk, value in zip(steps, at_risk, predicted, strict=True):
-        assert step.before is not None, "chosen above"
-        name = names[step.kind]
-        customer = batch.who[step.row].key
+    for transition, risk, value in zip(transitions, at_risk, predicted, strict=True):
+        assert transition.before is not None, "chosen above"
+        name = names[transition.kind]
+        customer = batch.who[transition.row].key
         yield Fall(
-            customer, step.kind, name[step.before], name[step.after], step.at_ms, risk, value
+            customer,
+            transition.kind,
+            name[transition.before],
+            name[transition.after],
+            transition.at_ms,
+            risk,
+            value,
         )
 
 

@@ -41,7 +41,7 @@ class Search:
         end_ms: (n,) where it ends, after `start_ms`.
         p_there: (n,) a guess of the chance to be there at the start, in [0, 1].
         shape: (n,) a guess of the power of time with which its odds fall, above 0.
-        gap_ms: how far before the truth an answer may be, in ms, above 0.
+        gap_ms: (n,) how far before the truth an answer may be, in ms, above 0.
         gap_share: (n,) the same as a share of the time since `start_ms`; the greater of both holds.
     """
 
@@ -52,7 +52,7 @@ class Search:
     end_ms: Floats
     p_there: Floats
     shape: Floats
-    gap_ms: float
+    gap_ms: Floats
     gap_share: Floats
 
 
@@ -60,8 +60,8 @@ class Search:
 # one call. u is ln(time since the origin), g is ln(value / (ceiling - value)) less that of the
 # target, the gap is on the axis of u. Above are the latest looks above the target, below the
 # earliest not above it, at first the end.
-_TARGET, _CEILING, _TARGET_G, _SHAPE, _ORIGIN_MS, _START_MS, _END_MS, _END_U, _GAP_SHARE = range(9)
-_NEXT_U, _LAST_U, _LAST_G, _ABOVE_U, _ABOVE_MS, _BELOW_U, _GAP_U = range(9, 16)
+_TARGET, _CEILING, _TARGET_G, _SHAPE, _ORIGIN_MS, _START_MS, _END_MS, _END_U = range(8)
+_GAP_MS, _GAP_SHARE, _NEXT_U, _LAST_U, _LAST_G, _ABOVE_U, _ABOVE_MS, _BELOW_U, _GAP_U = range(8, 17)
 
 
 def last_above(curve: Curve, search: Search) -> Floats:
@@ -87,7 +87,7 @@ def last_above(curve: Curve, search: Search) -> Floats:
         for _ in range(_LOOKS_MAX):
             if not rows.size:
                 return found
-            done, answer = _look(curve, rows, numbers, search)
+            done, answer = _look(curve, rows, numbers)
             if done.any():
                 found[rows[done]] = answer[done]
                 rows, numbers = rows[~done], numbers[:, ~done]
@@ -96,7 +96,7 @@ def last_above(curve: Curve, search: Search) -> Floats:
 
 
 def _opened(search: Search) -> Floats:
-    numbers: Floats = np.empty((16, search.target.size))
+    numbers: Floats = np.empty((17, search.target.size))
     start_value = np.maximum(search.start_value, _TINY)
     target = np.maximum(search.target, _TINY)  # 0 is where a forecast underflows
     ceiling = start_value / np.maximum(search.p_there, _HARDLY)
@@ -108,7 +108,7 @@ def _opened(search: Search) -> Floats:
     less = np.maximum(np.log(start_value / target), _HARDLY) / _FALL_WHILE_THERE
     numbers[_TARGET], numbers[_CEILING], numbers[_TARGET_G] = search.target, ceiling, target_g
     numbers[_SHAPE], numbers[_ORIGIN_MS] = search.shape, search.origin_ms
-    numbers[_GAP_SHARE] = search.gap_share
+    numbers[_GAP_MS], numbers[_GAP_SHARE] = search.gap_ms, search.gap_share
     numbers[_START_MS] = numbers[_ABOVE_MS] = search.start_ms
     numbers[_END_MS] = search.end_ms
     numbers[_END_U] = numbers[_BELOW_U] = np.log(search.end_ms - search.origin_ms)
@@ -125,12 +125,10 @@ def _odds(value: Floats, ceiling: Floats) -> Floats:
     return odds
 
 
-def _look(
-    curve: Curve, rows: Indices, numbers: Floats, search: Search
-) -> tuple[NDArray[np.bool_], Floats]:
+def _look(curve: Curve, rows: Indices, numbers: Floats) -> tuple[NDArray[np.bool_], Floats]:
     """Looks once at each row's curve; which rows are done, and their answers."""
-    target, ceiling, target_g, shape, origin_ms, start_ms, end_ms, end_u, share = numbers[:_NEXT_U]
-    next_u, last_u, last_g, above_u, above_ms, below_u, gap_u = numbers[_NEXT_U:]
+    target, ceiling, target_g, shape, origin_ms, start_ms, end_ms, end_u = numbers[:_GAP_MS]
+    least_ms, share, next_u, last_u, last_g, above_u, above_ms, below_u, gap_u = numbers[_GAP_MS:]
     # Half a gap before the estimate: a look that lands above the target is an answer.
     u = next_u - 0.5 * gap_u
     beyond = u >= below_u
@@ -155,7 +153,7 @@ def _look(
     np.copyto(above_u, u, where=above)
     np.copyto(above_ms, at_ms, where=above)
     np.copyto(below_u, u, where=~above)
-    gap_ms = np.maximum(search.gap_ms, share * (above_ms - start_ms))
+    gap_ms = np.maximum(least_ms, share * (above_ms - start_ms))
     np.divide(gap_ms, above_ms - origin_ms, out=gap_u)
     never = above & at_end
     near = (above & (g <= -slope * gap_u)) | (below_u - above_u <= gap_u)

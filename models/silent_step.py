@@ -1,7 +1,8 @@
 """The pure tick: from stored states and an instant to what silence has changed by then."""
 
-from collections import Counter
 from collections.abc import Sequence
+from functools import partial
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -9,10 +10,11 @@ from numpy.typing import NDArray
 
 from models.arrays import Indices
 from models.batch import Batch, Customer, Part, Read
-from models.chain import Looks
+from models.chain import Looks, follow
 from models.change_over import ChangeOver
-from models.deadlines import Published, due, is_stale
+from models.deadlines import Published, due_and_crossed, is_stale
 from models.judged_windows import window_ends_ms
+from models.moves import crossings_of, transitions_of
 from models.policy import Policy
 from models.rules import rules_of
 from models.settlement import deadlines_of, settle, standing
@@ -86,7 +88,7 @@ def _refresh(batch: Batch, results: Sequence[Step]) -> None:
     """Publishes who changed over, whom silence moved or made stale; looks ahead for the others."""
     valuation = Valuation(batch.rules, batch.facts.columns(batch.rules.policy.params))
     looks = Looks(batch, valuation)
-    moves = tell(batch, valuation, looks, results)
+    moves = follow(batch, valuation, looks)
     figures = looks.figures.take(np.arange(len(batch.who)))
     published = Published(
         valuation.p_active(
@@ -95,44 +97,38 @@ def _refresh(batch: Batch, results: Sequence[Step]) -> None:
         ),
         np.array([customer.state.predicted_minor for customer in batch.who], dtype=np.int64),
     )
-    new = is_stale(valuation, figures, published)
     changed = np.array([batch.is_left(customer.key) for customer in batch.who])
+    new = is_stale(valuation, figures, published) | _window_ended(batch, looks) | changed
     new[[move.row for move in moves]] = True
-    new |= _window_ended(batch, looks) | changed
-    fresh = np.flatnonzero(new)
+    last = Published.of(figures)
+    said = Published._make(map(partial(np.where, new), last, published))
+    when, crossed_ms = due_and_crossed(
+        valuation, crossings_of(moves), figures, *standing(batch.who), said
+    )
+    tell(batch, valuation, looks, transitions_of(looks, moves, crossed_ms), results)
+    fresh, kept = np.flatnonzero(new), np.flatnonzero(~new)
     if fresh.size:
-        _renew(batch, valuation, looks, results, fresh, changed[fresh].tolist())
-    kept = np.flatnonzero(~new)
+        parts = _by_part(batch, fresh)
+        _renew(parts, results, changed[fresh].tolist())
+        publish(results, settle(valuation, parts, figures.take(fresh), when.take(fresh)))
     if kept.size:
         parts = _by_part(batch, kept)
-        customers = [customer for part in parts for customer in part]
-        figures = looks.figures.take(kept)
-        was = Published(published.p_active[kept], published.predicted_minor[kept])
-        when = due(valuation, figures, *standing(customers), was)
-        seconds = iter(deadlines_of(customers, figures, when))
+        customers = list(chain.from_iterable(parts))
+        seconds = iter(deadlines_of(customers, figures.take(kept), when.take(kept)))
         for result, part in zip(results, parts, strict=True):
             result.deadlines += [(customer.key, next(seconds)) for customer in part]
 
 
 def _renew(
-    batch: Batch,
-    valuation: Valuation,
-    looks: Looks,
-    results: Sequence[Step],
-    fresh: Indices,
-    changed: Sequence[bool],
+    parts: Sequence[Sequence[Customer]], results: Sequence[Step], changed: Sequence[bool]
 ) -> None:
-    """Gives the customers of some rows their new scores."""
-    parts = _by_part(batch, fresh)
-    customers = [customer for part in parts for customer in part]
-    for customer, by_model in zip(customers, changed, strict=True):
-        customer.state.revision += not by_model  # which had its own when its row was added
+    """Counts the customers' new scores; `changed` says who of them changed over."""
     why = iter(changed)
     for result, part in zip(results, parts, strict=True):
-        result.causes.update(Counter("model" if next(why) else "silence" for _ in part))
-    figures = looks.figures.take(fresh)
-    when = due(valuation, figures, *standing(customers))
-    publish(results, settle(valuation, parts, figures, when))
+        for customer in part:
+            by_model = next(why)
+            customer.state.revision += not by_model  # which had its own when its row was added
+            result.causes["model" if by_model else "silence"] += 1
 
 
 def _by_part(batch: Batch, rows: Indices) -> list[list[Customer]]:

@@ -15,11 +15,12 @@ import numpy as np
 
 from models.announce import CAUSES, announce
 from models.batch import Batch, Customer, Part, Read
-from models.chain import Looks, Move, follow
+from models.chain import Looks, follow
 from models.change_over import ChangeOver
 from models.changes import Change
-from models.deadlines import due
+from models.deadlines import due_and_crossed
 from models.events import BadEvent, Event, Kind
+from models.moves import Transition, crossings_of, transitions_of
 from models.policy import Policy
 from models.population import Population
 from models.reasons import Refusal
@@ -153,24 +154,31 @@ def _score(batch: Batch, results: Sequence[Step], parts: Sequence[Sequence[Custo
     """Follows the batch's rows, and publishes the last one of each customer."""
     valuation = Valuation(batch.rules, batch.facts.columns(batch.rules.policy.params))
     looks = Looks(batch, valuation)
-    tell(batch, valuation, looks, results)
+    moves = follow(batch, valuation, looks)
     customers = list(chain.from_iterable(parts))
     last = np.array([customer.last_row for customer in customers], dtype=np.intp)
     figures = looks.figures.take(last)
-    when = due(valuation, figures, *standing(customers))
+    when, crossed_ms = due_and_crossed(
+        valuation, crossings_of(moves), figures, *standing(customers)
+    )
+    tell(batch, valuation, looks, transitions_of(looks, moves, crossed_ms), results)
     for result, part in zip(results, parts, strict=True):
         result.causes.update(_causes(batch, part))
     publish(results, settle(valuation, parts, figures, when))
 
 
-def tell(batch: Batch, valuation: Valuation, looks: Looks, results: Sequence[Step]) -> list[Move]:
+def tell(
+    batch: Batch,
+    valuation: Valuation,
+    looks: Looks,
+    transitions: Sequence[Transition],
+    results: Sequence[Step],
+) -> None:
     """What moved on the way, and what was judged, into each partition's step."""
-    moves = follow(batch, valuation, looks)
-    changes = announce(batch, valuation, looks, moves)
+    changes = announce(batch, valuation, looks, transitions)
     verdicts = judge(batch, valuation, looks.rows)
     for result, (tiers, levels), judged in zip(results, changes, verdicts, strict=True):
         result.tier_changes, result.churn_changes, result.verdicts = tiers, levels, judged
-    return moves
 
 
 def publish(results: Sequence[Step], settled: Sequence[Settlement]) -> None:

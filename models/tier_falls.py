@@ -13,45 +13,30 @@ from numpy.typing import NDArray
 
 from models.arrays import Floats, Indices, Ints
 from models.bisection import first
-from models.descents import Descent, instants
+from models.descents import Descent
+from models.silences import Silences
 from models.tiers import ROLLING_DAYS
 from models.valuation import Figures, Valuation
 
 
-def tier_falls(
-    valuation: Valuation, figures: Figures, tier: Indices, end_ms: Ints | Floats
-) -> Floats:
-    """When the tier value falls below what holds the tier, or may begin to rise.
-
-    Args:
-        valuation: of the rows' facts.
-        figures: (n,) rows at the instants from which on there is silence.
-        tier: (n,) tiers; the tier value reaches what holds them.
-        end_ms: (n,) where to stop looking, itself included.
-
-    Returns:
-        (n,) epoch ms, early by at most 20 ms or exact; inf where neither happens before the end.
-    """
-    falls = TierFalls(valuation, figures, tier, end_ms)
-    (roots,) = instants(valuation, predicted=[falls.sought])
-    return falls.at_ms(roots)
-
-
 class TierFalls:
-    """The same, for whoever seeks its roots together with others.
+    """When tier values fall below what holds the tiers, or may begin to rise.
 
     Attributes:
         sought: the predicted values that are to be found.
     """
 
-    def __init__(
-        self, valuation: Valuation, figures: Figures, tier: Indices, end_ms: Ints | Floats
-    ) -> None:
-        """As `tier_falls`."""
+    def __init__(self, valuation: Valuation, silences: Silences) -> None:
+        """Prepares the search.
+
+        Args:
+            valuation: of the rows' facts.
+            silences: (n,) whose tier values reach what holds their tiers.
+        """
+        figures, tier, end_ms = silences.figures, silences.tier, silences.end_ms
         rolling = valuation.rules.policy.tier_metric == "rolling"
-        floor = valuation.rules.tiers.falls[tier]
         self._at_ms = found = np.full(figures.at_ms.shape, np.inf)
-        stop_ms = end_ms.astype(np.float64)
+        stop_ms = end_ms
         if rolling:
             rise_ms = next_rises(valuation, figures.rows, figures.at_ms)
             stop_ms = np.minimum(stop_ms, rise_ms - 1.0)
@@ -63,13 +48,18 @@ class TierFalls:
                 found[rising[counts]] = rise_ms[rising[counts]]
         chosen = np.flatnonzero((tier > 0) & (stop_ms > figures.at_ms))
         part = figures.take(chosen)
-        pieces = _pieces(valuation, part, floor[chosen], stop_ms[chosen], rolling=rolling)
+        floor = valuation.rules.tiers.falls[tier[chosen]]
+        pieces = _pieces(valuation, part, floor, stop_ms[chosen], rolling=rolling)
         found[chosen] = np.minimum(found[chosen], pieces.drops_ms)
-        inside, self.sought = _sought(valuation, part, pieces)
+        inside, self.sought = _sought(valuation, part, pieces, silences.gap_ms[chosen])
         self._sought = chosen[inside]
 
     def at_ms(self, roots: Floats) -> Floats:
-        """(n,) epoch ms, when those that are sought are found."""
+        """(n,) epoch ms, when those that are sought are found.
+
+        They are early by at most the gap, or exact; inf where neither a fall nor a rise comes
+        before the end.
+        """
         self._at_ms[self._sought] = np.minimum(self._at_ms[self._sought], roots)
         return self._at_ms
 
@@ -121,14 +111,16 @@ def _pieces(
     )
 
 
-def _sought(valuation: Valuation, figures: Figures, pieces: _Pieces) -> tuple[Indices, Descent]:
+def _sought(
+    valuation: Valuation, figures: Figures, pieces: _Pieces, gap_ms: Floats
+) -> tuple[Indices, Descent]:
     """Which of the pieces may hold a root, and what is sought in them."""
     chosen = np.flatnonzero(
         (pieces.target > 0.0)
         & valuation.facts.bought[figures.rows]
         & (pieces.end_ms > pieces.start_ms)
     )
-    sought = Descent.of(figures, chosen, pieces.target, figures.predicted, pieces.end_ms)
+    sought = Descent.of(figures, chosen, pieces.target, figures.predicted, pieces.end_ms, gap_ms)
     start_ms = pieces.start_ms[chosen]
     later = np.flatnonzero(start_ms > sought.start_ms)
     if later.size:  # a day has left before

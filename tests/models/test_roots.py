@@ -26,7 +26,7 @@ def search(alpha: float, start: np.ndarray, value: np.ndarray, target: np.ndarra
         end_ms=start * MS_PER_DAY + YEARS_20_MS,
         p_there=np.full(start.shape, 0.9),
         shape=np.full(start.shape, 1.0),
-        gap_ms=GAP_MS,
+        gap_ms=np.full(start.shape, GAP_MS),
         gap_share=np.zeros(start.shape),
     )
 
