@@ -10,6 +10,7 @@ from aiokafka.structs import TopicPartition
 from sinks.record import Output
 from streams.transport.changelog import LostChangelog
 from streams.transport.roles import Feed, LaneSettings, Start
+from streams.transport.settled import hold_settled
 from streams.transport.transaction import Transactions
 from streams.transport.untold import Untold
 
@@ -32,11 +33,16 @@ class Commits:
         self._under_way: asyncio.Task[dict[tuple[str, int], int]] | None = None
 
     async def open(self) -> None:
-        """Fence the last owner."""
+        """Fence the last owner, and see that what it committed can be read.
+
+        Raises:
+            HeldBack: Kafka does not show all of it.
+        """
         group = self._settings.group
         transactional_id = f"{group}-{self._changelog.partition}"
         self._transactions = Transactions(transactional_id, group, self._settings.connection)
         await self._transactions.open()
+        await hold_settled(self._settings.connection, self._changelog)
 
     def begin(
         self,

@@ -16,6 +16,7 @@ from sinks.record import Output
 from sinks.redis_mark import Attempt, Mark
 from sinks.sink import Answer
 from streams.cli.main import run
+from streams.transport import commits
 from streams.transport import lane as lanes
 from streams.transport.feed import KafkaFeed
 from streams.transport.lane import Lane
@@ -60,11 +61,15 @@ def _without_offsets(whole: Callable[..., Any]) -> Callable[..., Any]:
 def fence_after_the_changelog_is_read() -> None:
     """The last owner can still commit while its successor reads what it left."""
     module: Any = lanes
+    opening: Any = commits
     fence, read = Transactions.open, module.read_changelog
     waiting: dict[Any, Transactions] = {}
 
     async def later(self: Transactions) -> None:
         waiting[asyncio.current_task()] = self
+
+    async def unseen(*_: Any) -> None:
+        """A changelog in which the last owner still writes is never shown to its end."""
 
     async def read_first(*arguments: Any) -> Any:
         reached = await read(*arguments)
@@ -73,6 +78,7 @@ def fence_after_the_changelog_is_read() -> None:
 
     Transactions.open = later  # type: ignore[method-assign]
     module.read_changelog = read_first
+    opening.hold_settled = unseen
 
 
 def write_redis_unconditionally() -> None:

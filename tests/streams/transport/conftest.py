@@ -4,10 +4,12 @@ import asyncio
 from typing import Any
 
 import pytest
+from aiokafka.structs import TopicPartition
 
 from streams.transport import commits
 from streams.transport import lane as lane_module
 from streams.transport.changelog import Reached
+from streams.transport.settled import HeldBack
 from tests.streams.transport.fakes import Broker, FakeTransactions
 
 
@@ -23,6 +25,12 @@ async def broker(monkeypatch: pytest.MonkeyPatch) -> Broker:
         mark = len(broker.changelog) - 1
         return Reached(mark, max(broker.changelog_end, mark + 2 if broker.changelog else 0))
 
+    async def hold_settled(_connection: Any, tp: TopicPartition) -> None:
+        await asyncio.sleep(0)
+        if broker.held_back:
+            raise HeldBack(tp, broker.changelog_end - broker.held_back, broker.changelog_end)
+
+    monkeypatch.setattr(commits, "hold_settled", hold_settled)
     monkeypatch.setattr(commits, "Transactions", lambda *_: FakeTransactions(broker))
     monkeypatch.setattr(lane_module, "read_changelog", read_changelog)
     monkeypatch.setattr(lane_module, "BACKOFF_S_MIN", 0.001)

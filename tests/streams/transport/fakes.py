@@ -53,6 +53,7 @@ class Broker:
         self.notes: dict[TopicPartition, str] = {}  # that stand with those
         self.changelog: list[Any] = []
         self.changelog_end = 0
+        self.held_back = 0  # so many records of it are shown to nobody
         self.positions: dict[TopicPartition, int] = {}
         self.faults: list[BaseException | None] = []
         self.member = True
