@@ -21,6 +21,7 @@ from streams.transport.batch import Batch
 from streams.transport.feed import KafkaFeed
 from streams.transport.received import Seen
 from streams.transport.recognition import AnotherLogError, recognise
+from streams.transport.settled import hold_settled
 from streams.transport.transaction import Transactions
 
 
@@ -73,6 +74,7 @@ async def _begin(settings: Settings, topic: str, number: int, told: Told) -> Beg
     async with kafka.reaching(settings), kafka.consumer(settings) as consumer:
         try:
             await transactions.open()  # first, as a worker does: from here on nobody else writes
+            await hold_settled(connection, TopicPartition(topics.changelog(settings), number))
             reached = await _progress(settings, number, told)
             seen = reached.newest.get(topic)
             if seen is None or not await _is_another(consumer, tp, seen):

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 import msgspec
+from aiokafka.structs import TopicPartition
 
 from models.policy import Policy
 from models.score import Score
@@ -23,6 +24,7 @@ from streams.complaint import Complaint
 from streams.reading import read_to_end
 from streams.settings import Settings
 from streams.stored import Told, recall, told_of
+from streams.transport.settled import hold_settled
 from streams.transport.transaction import Transactions
 
 _LONG_DUE_S: Final = 1
@@ -84,6 +86,8 @@ async def repair(
     async with kafka.reaching(settings):
         try:
             await transactions.open()  # first, as a worker does: from here on nobody else writes
+            changelog = TopicPartition(topics.changelog(settings), place.partition)
+            await hold_settled(connection, changelog)
             customer, reached = await _damaged(settings, place, told)
             hold_chosen(reached, policy.currency, policy.timezone)
             score = await _last_score(settings, place.partition, customer, told)

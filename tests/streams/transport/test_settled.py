@@ -10,13 +10,15 @@ from sinks.record import Output, Record
 from streams.transport.settled import HeldBack, hold_settled
 from streams.transport.transaction import Transactions, is_passing
 from tests.servers.kafka import Kafka, create_topics_async
+from tests.servers.lost_markers import CARELESS, commit_unmarked, mark_aborted
 from tests.streams.transport.fakes import IN, Agent, Broker, counted, new_lane, until
+
+RECORDS = [Record(b"k", b"v", [], None)] * 2
 
 
 @pytest.fixture(scope="module")
 def careless() -> Iterator[Kafka]:
-    """A broker that takes what belongs to no transaction that it knows of."""
-    with Kafka(properties={"transaction.partition.verification.enable": "false"}) as running:
+    with Kafka(properties=CARELESS) as running:
         yield running
 
 
@@ -25,54 +27,43 @@ class Log:
 
     def __init__(self, kafka: Kafka, name: str) -> None:
         self.connection: dict[str, Any] = {"bootstrap_servers": kafka.bootstrap}
-        self.tp, self._other = TopicPartition(name, 0), TopicPartition(f"{name}.other", 0)
-        self._transactions = Transactions(f"{name}-0", name, self.connection)
+        self.tp, self._aside = TopicPartition(name, 0), TopicPartition(f"{name}.aside", 0)
+        self._transactions: Transactions | None = None
 
-    async def open(self) -> None:
-        topics = {self.tp.topic: 1, self._other.topic: 1}
+    async def create(self) -> None:
+        topics = {self.tp.topic: 1, self._aside.topic: 1}
         await create_topics_async(self.connection["bootstrap_servers"], topics)
+
+    async def take_over(self) -> Transactions:
+        await self.close()
+        self._transactions = Transactions(f"{self.tp.topic}-0", self.tp.topic, self.connection)
         await self._transactions.open()
+        return self._transactions
 
     async def commit(self) -> None:
-        record = Record(b"k", b"v", [], None)
-        outputs = [Output(*tp, [record, record]) for tp in (self.tp, self._other)]
-        await self._transactions.commit(outputs, {})
+        await (await self.take_over()).commit([Output(*self.tp, RECORDS)], {})
 
-    async def commit_without_its_marker(self) -> None:
-        """What Kafka does not know to be part of a transaction gets no marker when that ends."""
-        await self.take_over()  # the marker of the last one has come, and ends nothing of this one
-        self._transactions._producer._txn_manager._txn_partitions.add(self.tp)
-        await self.commit()
+    async def commit_unmarked(self) -> None:
+        await commit_unmarked(await self.take_over(), self.tp, self._aside, RECORDS)
 
-    async def take_over(self) -> None:
-        await self._transactions.close()
-        self._transactions = Transactions(
-            f"{self.tp.topic}-0", self.tp.topic, dict(self.connection)
-        )
-        await self._transactions.open()
-
-    async def end_by_hand(self) -> None:
-        """A marker of a later transaction of the same producer ends what is open before it."""
-        producer = self._transactions._producer
-        await producer.begin_transaction()
-        producer._txn_manager.maybe_add_partition_to_txn(self.tp)
-        await producer.abort_transaction()
+    async def mark_aborted(self) -> None:
+        await mark_aborted(await self.take_over(), self.tp)
 
     async def close(self) -> None:
-        await self._transactions.close()
+        if self._transactions is not None:
+            await self._transactions.close()
 
 
 @pytest.fixture
 async def log(careless: Kafka, unique: Callable[[str], str]) -> AsyncIterator[Log]:
     log = Log(careless, unique("log"))
-    await log.open()
+    await log.create()
     yield log
     await log.close()
 
 
 @pytest.mark.kafka
 async def test_what_is_committed_and_marked_is_settled(log: Log) -> None:
-    await hold_settled(log.connection, log.tp)
     for _ in range(3):
         await log.commit()
         await log.take_over()
@@ -82,12 +73,12 @@ async def test_what_is_committed_and_marked_is_settled(log: Log) -> None:
 @pytest.mark.kafka
 async def test_a_transaction_that_lost_its_marker_holds_the_changelog_back(log: Log) -> None:
     await log.commit()
-    await log.commit_without_its_marker()
+    await log.commit_unmarked()
     await log.take_over()
     with pytest.raises(HeldBack, match="up to offset 3 of 5") as held:
         await hold_settled(log.connection, log.tp)
     assert is_passing(held.value)
-    await log.end_by_hand()
+    await log.mark_aborted()
     await log.take_over()
     await hold_settled(log.connection, log.tp)
 
