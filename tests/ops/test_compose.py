@@ -97,6 +97,14 @@ def test_images_are_pinned(name):
     assert re.fullmatch(r"[a-z0-9/_-]+:v?\d+\.\d+\.\d+(-alpine)?", image)
 
 
+def test_ci_tests_on_the_kafka_that_it_ships():
+    shipped = without_variables(SERVICES["kafka"]["image"]).partition(":")[2]
+    assert re.findall(r"CLV_TEST_KAFKA=(\S+)", (ROOT / ".ci" / "run").read_text()) == [shipped]
+    told = (GRAFANA / "README.md").read_text()
+    assert f"| `KAFKA_VERSION` | {shipped} |" in told
+    assert f"those of `tests/sinks` and `tests/streams` on {shipped} as well" in told
+
+
 @each_service
 def test_nothing_runs_as_root_or_without_bounds(name):
     service = SERVICES[name]
