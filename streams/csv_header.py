@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 from streams.complaint import Complaint
 
@@ -27,18 +27,24 @@ class NotTransactions(Complaint):
     """A file that is no CSV of transactions at all."""
 
 
-def columns_of(reader: Iterator[list[str]], required: tuple[str, ...] = REQUIRED) -> dict[str, int]:
+class Columns(NamedTuple):
+    """What the first line says of the others."""
+
+    at: dict[str, int]
+    """Positions, from 0, of those of `REQUIRED` and `OPTIONAL` that are there."""
+    width: int
+    """How many columns there are, the ignored ones among them."""
+
+
+def columns_of(reader: Iterator[list[str]], required: tuple[str, ...] = REQUIRED) -> Columns:
     """Read the first row, and find where each column is.
 
     Args:
         reader: rows of cells, none of them read yet.
         required: names without which the file is refused.
 
-    Returns:
-        Positions, from 0, of those of `REQUIRED` and `OPTIONAL` that are there.
-
     Raises:
-        NotTransactions: no header, or a required column is not in it.
+        NotTransactions: no header, or a required column is not in it, or one is there twice.
     """
     try:
         names = [name.strip() for name in next(reader)]
@@ -50,7 +56,13 @@ def columns_of(reader: Iterator[list[str]], required: tuple[str, ...] = REQUIRED
     }
     if any(name not in columns for name in required):
         raise NotTransactions(_what_to_change(names, required))
-    return columns
+    for name in columns:
+        if header.count(name) > 1:
+            raise NotTransactions(
+                f"the file's first line names {name} {header.count(name)} times: rename all but "
+                "the one that is meant"
+            )
+    return Columns(columns, len(header))
 
 
 def _what_to_change(header: list[str], required: tuple[str, ...]) -> str:

@@ -95,15 +95,14 @@ def read_rows(lines: Iterable[str], currency: str) -> Iterator[Row | BadRow]:
         NotTransactions: no header, or a required column is not in it.
     """
     reader = csv.reader(lines)
-    columns = columns_of(reader)
-    count = max(columns.values()) + 1
+    columns, width = columns_of(reader)
     at = [columns.get(name) for name in (*REQUIRED, *OPTIONAL)]
     customer_at, time_at, amount_at, currency_at, id_at, type_at = at
     assert customer_at is not None
     assert time_at is not None
     assert amount_at is not None
     time_ms, minor = _kept(_time_ms), _kept(_amount_minor)
-    for cells in _cells(reader, count):
+    for cells in _cells(reader, max(columns.values()) + 1, width):
         if isinstance(cells, BadRow):
             yield cells
             continue
@@ -130,10 +129,9 @@ def read_engagements(lines: Iterable[str]) -> Iterator[EngagementRow | BadRow]:
         NotTransactions: no header, or a required column is not in it.
     """
     reader = csv.reader(lines)
-    columns = columns_of(reader, REQUIRED[:2])
-    count = max(columns[name] for name in columns) + 1
+    columns, width = columns_of(reader, REQUIRED[:2])
     time_ms = _kept(_time_ms)
-    for cells in _cells(reader, count):
+    for cells in _cells(reader, max(columns.values()) + 1, width):
         if isinstance(cells, BadRow):
             yield cells
             continue
@@ -146,8 +144,11 @@ def read_engagements(lines: Iterable[str]) -> Iterator[EngagementRow | BadRow]:
             yield BadRow(line, error.reason, str(error))
 
 
-def _cells(reader: Any, count: int) -> Iterator[list[str] | BadRow]:
-    """The rows of a CSV that have so many columns, and what is wrong with the others."""
+def _cells(reader: Any, count: int, width: int) -> Iterator[list[str] | BadRow]:
+    """The rows of a CSV that have the columns that are read, and what is wrong with the others.
+
+    One with more than the header is none: 1,234.50 without quotes would be an amount of 1.
+    """
     while True:
         try:
             cells = next(reader)
@@ -156,7 +157,10 @@ def _cells(reader: Any, count: int) -> Iterator[list[str] | BadRow]:
         except csv.Error as error:
             yield BadRow(reader.line_num, Reason.BAD_TYPE, f"not a row of a CSV: {error}")
             continue
-        if len(cells) >= count:
+        if len(cells) > width and any(cells[width:]):
+            why = f"{len(cells)} columns, and the first line names {width}: quote what has a comma"
+            yield BadRow(reader.line_num, Reason.BAD_TYPE, why)
+        elif len(cells) >= count:
             yield cells
         elif cells:
             yield BadRow(reader.line_num, Reason.MISSING_FIELD, f"{len(cells)} of {count} columns")

@@ -30,6 +30,7 @@ def test_a_file_without_the_columns_is_refused_at_once(text, names):
         ("customer_id;occurred_at;amount", "separated by semicolons; save the file with commas"),
         ("customer_id\toccurred_at\tamount", "separated by tabs"),
         ("customer_id,occurred_at,UnitPrice", "amount is not there; it has 'customer_id,occurred"),
+        ("customer_id,occurred_at,amount,Amount ", "names amount 2 times: rename all but the one"),
         ("c\x00u\x00s\x00t\x00", "not UTF-8 text; save the file as UTF-8"),
         ("", "it is empty"),
     ],

@@ -111,6 +111,20 @@ def test_a_bad_row_says_which_and_why_and_the_next_is_read(cells, reason):
     assert good.line == 3
 
 
+@pytest.mark.parametrize("cells", ["1,2026-03-01,1,234.50", "Shop, Inc,2026-03-01,5"])
+def test_a_comma_without_quotes_moves_no_cell_into_another_column(cells):
+    """1,234.50 is no order of 1.00."""
+    row = one(cells, "customer_id,occurred_at,amount\n")
+    assert isinstance(row, BadRow)
+    assert row.reason == "bad_type"
+    assert "4 columns, and the first line names 3: quote" in row.detail
+
+
+def test_commas_that_end_a_line_and_cells_that_are_ignored_are_no_fault():
+    rows = read("customer_id,occurred_at,amount,note\n1,2026-03-01,5,x,,\n1,2026-03-01,5\n")
+    assert [row.amount_minor for row in rows] == [500, 500]
+
+
 def test_a_negative_amount_says_what_a_refund_is():
     assert "type refund" in one("1,2026-03-01,-1,,,").detail
 
