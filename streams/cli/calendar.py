@@ -17,6 +17,7 @@ from models.rules import rules_of
 from streams.cli import stored
 from streams.cli.output import AsJson, amount, console, print_json
 from streams.cli.plot_file import drawable, drawing_to
+from streams.cli.tables import print_table
 from streams.complaint import Complaint
 from streams.settings import Settings
 from streams.shop_history import day_of
@@ -55,7 +56,7 @@ def calendar(
     if json:
         print_json(document(table, policy, start_ms))
     else:
-        console().print(_table(table, policy))
+        print_table(_table(table, policy), console())
 
 
 def _outlook(policy: Policy, states: dict[bytes, bytes], start_ms: int, days: int) -> list[Day]:
@@ -99,13 +100,13 @@ def _table(table: Sequence[Day], policy: Policy) -> Table:
     )
     total_tiers: Counter[str] = sum((day.tiers for day in table), Counter())
     total_levels: Counter[str] = sum((day.levels for day in table), Counter())
-    shown.add_column("day", footer="all", no_wrap=True)
+    shown.add_column("day", footer="all")
     for name in tiers:
-        shown.add_column(Text(f"to {name}"), footer=f"{total_tiers[name]:,}", justify="right")
+        shown.add_column(Text(f"to\n{name}"), footer=f"{total_tiers[name]:,}", justify="right")
     for name in levels:
-        shown.add_column(Text(f"{name} risk"), footer=f"{total_levels[name]:,}", justify="right")
+        shown.add_column(Text(f"{name}\nrisk"), footer=f"{total_levels[name]:,}", justify="right")
     # Without a sum: who falls on two days has the same value at stake on both.
-    shown.add_column("value at stake", justify="right", no_wrap=True)
+    shown.add_column("value at stake", justify="right")
     for day in table:
         counts = [day.tiers[name] for name in tiers] + [day.levels[name] for name in levels]
         shown.add_row(

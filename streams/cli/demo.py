@@ -17,6 +17,7 @@ from models.score import Score
 from streams import logs
 from streams.cli.output import amount, console, progress, side_console
 from streams.cli.show import print_score
+from streams.cli.tables import print_table
 from streams.ctrl_c import CtrlC
 from streams.datasets import CURRENCY
 from streams.demo import Played, play, purchases
@@ -133,14 +134,14 @@ def _summarize(to: Console, settings: Settings, played: Played) -> str:
         f"\n[bold]{played.purchases:,} purchases of {len(scores):,} customers[/bold], "
         f"January 2025 to June 2026, in {played.seconds:.0f} seconds\n"
     )
-    to.print(_tiers(scores, [name for name, _ in settings.tiers]))
+    print_table(_tiers(scores, [name for name, _ in settings.tiers]), to)
     to.print()
-    to.print(_changes("Last tier changes", played.tier_changes, "tier_value_minor", "tier value"))
-    to.print()
-    to.print(
-        _changes("Last churn-risk changes", played.churn_changes, "value_at_risk_minor", "at risk")
-    )
-    to.print()
+    for title, changes, value, header in (
+        ("Last tier changes", played.tier_changes, "tier_value_minor", "tier value"),
+        ("Last churn-risk changes", played.churn_changes, "value_at_risk_minor", "at risk"),
+    ):
+        print_table(_changes(title, changes, value, header), to)
+        to.print()
     silent = Counter(c["cause"] for c in [*played.tier_changes, *played.churn_changes])["silence"]
     total = len(played.tier_changes) + len(played.churn_changes)
     to.print(f"{silent:,} of {total:,} changes had no event: silence alone caused them.\n")

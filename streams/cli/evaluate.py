@@ -21,6 +21,7 @@ from streams.cli.evaluation_figures import SHOWN, cell, figures, revenue_row
 from streams.cli.fit import Model
 from streams.cli.output import AsJson, amount, console, print_json, progress
 from streams.cli.plot_file import drawable, drawing_to
+from streams.cli.tables import print_table
 from streams.complaint import Complaint
 from streams.settings import Settings
 from streams.shop_history import ShopHistory, day_number, day_of, load
@@ -230,7 +231,7 @@ def _print(result: Evaluation, shop: ShopHistory) -> None:
     table.add_row(*revenue_row(list(everyone.values()), shop.currency))
     held = (f"{result.value_coverage[name]:.1%}" for name in result.models)
     table.add_row("80 % int.", *held, *("" for _ in result.rivals))
-    out.print(table)
+    print_table(table, out)
     intervals = result.models[result.chosen].intervals
     out.print(
         "* chosen: the most likely in the calibration. AUC (E) ranks by expected purchases, "

@@ -14,6 +14,7 @@ from models.fitting import TooThin
 from streams.cli.evaluation_figures import SHOWN, cell, difference, figures
 from streams.cli.fit_engagements import FittedEngagement, engaged_at, fit_offset, print_offset
 from streams.cli.fit_engagements import document as offset_document
+from streams.cli.tables import print_table
 from streams.complaint import Complaint
 from streams.settings import Settings
 from streams.shop_history import ShopHistory
@@ -97,4 +98,4 @@ def print_engagement(judged: JudgedEngagement, holdout_days: int, to: Console) -
     without, with_it = accuracy.value_coverage
     table.add_row("80 % int.", f"{without:.1%}", f"{with_it:.1%}", f"{with_it - without:+.1%}")
     to.print(f"{accuracy.model}, judged by the {holdout_days} days held out:")
-    to.print(table)
+    print_table(table, to)

@@ -19,6 +19,7 @@ from streams.cli.fit_engagements import document as offset_document
 from streams.cli.fit_engagements import engaged_at, fit_offset, print_offset
 from streams.cli.fit_tiers import TIER_SHARES, rolling_value, tier_thresholds, tiers_setting
 from streams.cli.output import AsJson, amount, console, print_json, progress
+from streams.cli.tables import print_table
 from streams.complaint import Complaint
 from streams.fit_data import FitData, from_file, from_states
 from streams.parameter_files import publish_parameters, read_parameters
@@ -235,7 +236,7 @@ def _print(
                 f"{low:.4g} to {high:.4g}",
                 f"{error:.3f}",
             )
-    out.print(table)
+    print_table(table, out)
     out.print(
         f"Converged. Log likelihood {purchases.log_likelihood:,.2f} (purchases, per day), "
         f"{spend.log_likelihood:,.2f} (order value of {spend.customers:,} customers, per minor "

@@ -13,6 +13,7 @@ from models.engagement_fit import EngagementFit, engaged, fit_engagement
 from models.fitting import Fit, TooThin
 from models.histories import Histories
 from models.parameters import OFFSET_MODELS
+from streams.cli.tables import print_table
 from streams.complaint import Complaint
 from streams.engagement_history import EngagementHistory, load_engagements
 from streams.settings import Settings
@@ -100,7 +101,7 @@ def print_offset(fitted: FittedEngagement, horizon_days: float, to: Console) -> 
     for name, value in found.coefficients.items():
         title = "ln(1 + engagements)" if name == "slope" else name
         table.add_row(title, f"{value:.3f}", f"{found.standard_errors[name]:.3f}")
-    to.print(table)
+    print_table(table, to)
     to.print(_meaning(found))
     if found.offset is not None and found.holdout_days < horizon_days:
         to.print(

@@ -13,6 +13,7 @@ from rich.table import Table
 from models.score import NOT_SAID, Score
 from streams.cli.output import AsJson, amount, console, print_json, share, shortly
 from streams.cli.show_what_if import document, print_next_tier, print_purchase, what_if
+from streams.cli.tables import print_table
 from streams.complaint import Complaint
 from streams.lookups import Lookups
 from streams.settings import Settings
@@ -97,8 +98,8 @@ def print_score(score: Score, to: Console) -> None:
     )
     until = f", until {shortly(score.valid_until)} if silent" if score.valid_until else ""
     to.print(f"as of {shortly(score.as_of)}{until}; revision {score.revision}", style="dim")
-    to.print(_facts(score, money))
-    to.print(_windows(score, money))
+    print_table(_facts(score, money), to)
+    print_table(_windows(score, money), to)
     if score.engagements:
         ordered = sorted(score.engagements.items(), key=lambda item: -item[1])
         to.print(

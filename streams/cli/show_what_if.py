@@ -20,6 +20,7 @@ from models.state import decode
 from models.what_if import NextTier, next_tier, score_at, score_if_purchase
 from streams.cli import stored
 from streams.cli.output import amount, share, shortly, side_console
+from streams.cli.tables import print_table
 from streams.complaint import Complaint
 from streams.notation import read_duration
 from streams.settings import Settings
@@ -135,7 +136,7 @@ def print_purchase(found: WhatIf, to: Console) -> None:
     table.add_row("will buy", share(before.p_active), share(after.p_active), "")
     table.add_row("tier", escape(before.tier), escape(after.tier), "")
     table.add_row("churn level", escape(before.churn_level), escape(after.churn_level), "")
-    to.print(table)
+    print_table(table, to)
 
 
 def print_next_tier(found: WhatIf, to: Console) -> None:

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from models.score import document
 from streams.cli.output import AsJson, amount, console, print_json, shortly
+from streams.cli.tables import add_customer_column, print_table
 from streams.cli.top_movers import top_movers
 from streams.complaint import Complaint
 from streams.lookups import Lookups, Ranked
@@ -65,7 +66,7 @@ def top(
     if json:
         print_json([_document(place, row) for place, row in enumerate(ranked, start=1)])
     elif ranked:
-        console().print(_table(ranked))
+        print_table(_table(ranked), console())
     else:
         raise Complaint(
             "Nobody is ranked yet: publish events and run a worker."
@@ -87,12 +88,11 @@ def _document(place: int, row: Ranked) -> dict[str, object]:
 def _table(ranked: list[Ranked]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("", justify="right")
-    table.add_column("customer", overflow="ellipsis")
+    add_customer_column(table)
     for name in ("total", "at risk"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for name in ("tier", "churn"):
-        table.add_column(name, overflow="ellipsis")
-    table.add_column("last purchase", no_wrap=True)
+        table.add_column(name, justify="right")
+    for name in ("tier", "churn", "last purchase"):
+        table.add_column(name)
     for place, (customer, _, score) in enumerate(ranked, start=1):
         if score is None:  # removed between the ranking and the look-up
             table.add_row(str(place), Text(customer))

@@ -10,6 +10,7 @@ from rich.text import Text
 from models.times import MS_PER_DAY
 from streams.cli.output import amount, console, print_json, shortly, side_console
 from streams.cli.stored import bar
+from streams.cli.tables import add_customer_column, print_table
 from streams.complaint import Complaint
 from streams.movers import By, Mover, Movers, read_movers
 from streams.settings import Settings
@@ -29,7 +30,7 @@ def top_movers(settings: Settings, by: By, days: int, count: int, *, json: bool)
         raise Complaint("Nobody has a score yet: publish events and run a worker.")
     if moves:
         console().print(f"Moves of {WHAT[found.by]} within {_period(found)}")
-        console().print(_table(moves[:count]))
+        print_table(_table(moves[:count]), console())
     else:
         console().print(f"Nobody's {WHAT[by]} moved within {_period(found)}.")
     _tell(moves, unknown, days)
@@ -89,11 +90,11 @@ def _document(found: Movers, moves: Sequence[Mover], unknown: int, count: int) -
 def _table(moves: Sequence[Mover]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("", justify="right")
-    table.add_column("customer", overflow="ellipsis")
+    add_customer_column(table)
     for name in ("moved", "before", "now"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("tier", overflow="ellipsis")
-    table.add_column("against", no_wrap=True)
+        table.add_column(name, justify="right")
+    for name in ("tier", "against"):
+        table.add_column(name)
     for rank, mover in enumerate(moves, start=1):
         currency = mover.newest.currency
         sign = "+" if mover.moved_minor > 0 else ""

@@ -9,6 +9,7 @@ from rich.table import Table
 from streams import kafka, topic_admin, topics
 from streams.cli import stored
 from streams.cli.output import AsJson, console, print_json
+from streams.cli.tables import print_table
 from streams.settings import Settings
 
 Input = Literal["clv.purchases", "clv.engagements"]
@@ -29,15 +30,10 @@ def apply(json: AsJson = False) -> None:
         print_json({"created": created, "repaired": repaired})
         return
     done = {**dict.fromkeys(created, "created"), **dict.fromkeys(repaired, "settings repaired")}
-    console().print(
-        _table(
-            settings,
-            {
-                topic.name: done.get(topic.name, "as it was")
-                for topic in topics.every_topic(settings)
-            },
-        )
-    )
+    states = {
+        topic.name: done.get(topic.name, "as it was") for topic in topics.every_topic(settings)
+    }
+    print_table(_table(settings, states), console())
 
 
 @app.command()
@@ -59,9 +55,8 @@ def check(json: AsJson = False) -> None:
             }
         )
     elif not found:
-        console().print(
-            _table(settings, {topic.name: "right" for topic in topics.every_topic(settings)})
-        )
+        states = {topic.name: "right" for topic in topics.every_topic(settings)}
+        print_table(_table(settings, states), console())
     if found:
         raise topic_admin.WrongTopics(topic_admin.sentences(found))
 
@@ -101,7 +96,7 @@ def _table(settings: Settings, states: dict[str, str]) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column("topic")
     table.add_column("partitions", justify="right")
-    table.add_column("holds")
+    table.add_column("holds", overflow="fold")
     table.add_column("state")
     for topic in topics.every_topic(settings):
         table.add_row(topic.name, str(topic.partitions), topic.why, states[topic.name])

@@ -188,7 +188,6 @@ def test_the_calendar_is_shown_to_people_and_drawn(clv, place, tmp_path):
     assert lines[0].strip() == "Falls to come, if silent"
     assert lines[2].split() == [
         "day",
-        "to",
         "gold",
         "silver",
         "bronze",
