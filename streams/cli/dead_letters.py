@@ -14,6 +14,7 @@ from rich.text import Text
 from models.reasons import Reason
 from streams import kafka, topic_admin, topics
 from streams.cli.output import AsJson, console, print_json, progress, side_console
+from streams.cli.visible import visible
 from streams.complaint import Complaint
 from streams.replay import DeadLetter, repaired, replay, waiting
 from streams.settings import Settings
@@ -187,8 +188,13 @@ def _print(letters: Sequence[DeadLetter]) -> None:
         source = f"{letter.topic} {letter.source[0]}/{letter.source[1]}"
         cut = ", cut at 64 KiB" if letter.truncated else ""
         out.print(
-            Text.assemble((letter.place, "bold"), "  ", (letter.reason, "red"), f"  {source}{cut}")
+            Text.assemble(
+                (letter.place, "bold"),
+                "  ",
+                (visible(letter.reason), "red"),
+                f"  {visible(source)}{cut}",
+            )
         )
-        out.print(Text(f"  {letter.detail}"))
-        value = (letter.value or b"")[:400].decode(errors="replace")
-        out.print(Text(f"  {value}", style="dim"), overflow="ellipsis", no_wrap=True)
+        out.print(Text(f"  {visible(letter.detail)}"))
+        value = (letter.value or b"")[:400].decode(errors="replace").strip()
+        out.print(Text(f"  {visible(value)}", style="dim"), overflow="ellipsis", no_wrap=True)

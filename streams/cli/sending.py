@@ -8,6 +8,7 @@ from itertools import islice
 
 from streams import kafka, topic_admin, topics
 from streams.cli.output import print_json, progress, side_console
+from streams.cli.visible import visible
 from streams.event_lines import Router, Tally
 from streams.publisher import Publisher
 from streams.settings import Settings
@@ -100,7 +101,7 @@ def report(tally: Tally, seconds: float, *, json: bool, dry_run: bool) -> None:
         return
     side = side_console()
     for line in first_bad:
-        side.print(f"line {line.number}: {line.reason}: {line.detail}", markup=False)
+        side.print(f"line {line.number}: {line.reason}: {visible(line.detail)}", markup=False)
     if bad > len(tally.first_bad):
         side.print(f"… and {bad - len(tally.first_bad):,} more")
     for rounded in tally.first_rounded:

@@ -14,6 +14,7 @@ from models.score import NOT_SAID, Score
 from streams.cli.output import AsJson, amount, console, print_json, share, shortly
 from streams.cli.show_what_if import document, print_next_tier, print_purchase, what_if
 from streams.cli.tables import print_table
+from streams.cli.visible import visible
 from streams.complaint import Complaint
 from streams.lookups import Lookups
 from streams.settings import Settings
@@ -91,7 +92,7 @@ def print_score(score: Score, to: Console) -> None:
     """
     money = score.currency
     to.print(
-        f"[bold]Customer {escape(score.customer_id)}[/bold] is "
+        f"[bold]Customer {escape(visible(score.customer_id))}[/bold] is "
         f"[bold]{escape(score.tier)}[/bold], "
         f"churn level [bold]{escape(score.churn_level)}[/bold]",
         markup=True,

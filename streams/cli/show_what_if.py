@@ -21,6 +21,7 @@ from models.what_if import NextTier, next_tier, score_at, score_if_purchase
 from streams.cli import stored
 from streams.cli.output import amount, share, shortly, side_console
 from streams.cli.tables import print_table
+from streams.cli.visible import visible
 from streams.complaint import Complaint
 from streams.notation import read_duration
 from streams.settings import Settings
@@ -118,7 +119,7 @@ def print_purchase(found: WhatIf, to: Console) -> None:
     assert after is not None, "a purchase was asked for"
     money = before.currency
     to.print(
-        f"[bold]Customer {escape(before.customer_id)}[/bold], if a purchase of "
+        f"[bold]Customer {escape(visible(before.customer_id))}[/bold], if a purchase of "
         f"[bold]{amount(found.amount_minor, money)}[/bold] came on {shortly(before.as_of)}"
     )
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")

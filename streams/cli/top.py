@@ -11,6 +11,7 @@ from models.score import document
 from streams.cli.output import AsJson, amount, console, print_json, shortly
 from streams.cli.tables import add_customer_column, print_table
 from streams.cli.top_movers import top_movers
+from streams.cli.visible import visible
 from streams.complaint import Complaint
 from streams.lookups import Lookups, Ranked
 from streams.settings import Settings
@@ -95,11 +96,11 @@ def _table(ranked: list[Ranked]) -> Table:
         table.add_column(name)
     for place, (customer, _, score) in enumerate(ranked, start=1):
         if score is None:  # removed between the ranking and the look-up
-            table.add_row(str(place), Text(customer))
+            table.add_row(str(place), Text(visible(customer)))
             continue
         table.add_row(
             str(place),
-            Text(customer),
+            Text(visible(customer)),
             amount(score.total_clv_minor, score.currency),
             amount(score.value_at_risk_minor, score.currency),
             Text(score.tier),

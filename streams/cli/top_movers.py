@@ -11,6 +11,7 @@ from models.times import MS_PER_DAY
 from streams.cli.output import amount, console, print_json, shortly, side_console
 from streams.cli.stored import bar
 from streams.cli.tables import add_customer_column, print_table
+from streams.cli.visible import visible
 from streams.complaint import Complaint
 from streams.movers import By, Mover, Movers, read_movers
 from streams.settings import Settings
@@ -104,7 +105,7 @@ def _table(moves: Sequence[Mover]) -> Table:
         )
         table.add_row(
             str(rank),
-            Text(mover.customer_id),
+            Text(visible(mover.customer_id)),
             Text(moved, style="green" if mover.moved_minor > 0 else "red"),
             amount(mover.before_minor, currency).removesuffix(f" {currency}"),
             amount(mover.now_minor, currency),

@@ -148,20 +148,23 @@ def test_dead_letters(clv, named_settings):
     assert clv("topics", "apply", **place).status == 0
     headers = [
         ("clv-reason", b"bad_currency"),
-        ("clv-detail", b"no rate"),
+        ("clv-detail", b"no \x1b[2Jrate"),
         ("clv-topic", topics.PURCHASES.encode()),
         ("clv-partition", b"2"),
         ("clv-offset", b"11"),
     ]
     cut = [*headers, ("clv-truncated", b"70000")]
-    produce(named_settings, topics.DEAD_LETTERS, (b"1", b"{}", headers), (b"2", b"{", cut))
+    produce(named_settings, topics.DEAD_LETTERS, (b"1", b"{}", headers), (b"2", b"{\x1b[2J\n", cut))
     chosen = ["--reason", "bad_currency"]
     shown = clv("dead-letters", "list", *chosen, **place)
     assert shown.status == 0
     assert "bad_currency  clv.purchases 2/11, cut at 64 KiB" in shown.out
+    assert r"  no \x1b[2Jrate" in shown.out
+    assert r"  {\x1b[2J" in shown.out
+    assert "\x1b" not in shown.out
     assert "dead letters that wait: 2 (bad_currency 2)" in shown.err
     lines = clv("dead-letters", "list", *chosen, "--json", **place).out.splitlines()
-    assert [json.loads(line)["value"] for line in lines] == ["{}", "{"]
+    assert [json.loads(line)["value"] for line in lines] == ["{}", "{\x1b[2J\n"]
     tried = clv("dead-letters", "replay", *chosen, "--dry-run", "--json", **place)
     assert json.loads(tried.out) == {"replayed": 1, "truncated": 1}
     done = clv("dead-letters", "replay", *chosen, **place)
