@@ -18,6 +18,7 @@ from models.policy import InvalidPolicy, check_churn_levels, check_tiers
 from streams import notation
 
 DAY: Final = timedelta(days=1)
+PORT_MAX: Final = 65_535
 TIERS_EXAMPLE: Final = "bronze:0,silver:10000,gold:50000,platinum:200000"
 CHURN_LEVELS_EXAMPLE: Final = "medium:0.25,high:0.5"
 
@@ -45,7 +46,8 @@ def _churn_levels(value: tuple[tuple[str, float], ...]) -> tuple[tuple[str, floa
 
 def _bootstrap(text: str) -> str:
     servers = [server.strip() for server in text.split(",")]
-    if not all(re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[^\s:/]+):\d{1,5}", server) for server in servers):
+    named = [re.fullmatch(r"(?:\[[0-9a-fA-F:]+\]|[^\s:/]+):(\d{1,5})", each) for each in servers]
+    if not all(each and 0 < int(each[1]) <= PORT_MAX for each in named):
         raise ValueError("must be host:port, or several with commas between, such as kafka:9092")
     return ",".join(servers)
 
@@ -72,12 +74,14 @@ def _redis_url(secret: SecretStr) -> SecretStr:
     return secret
 
 
-def within(low: timedelta, high: timedelta) -> AfterValidator:
-    """Refuse durations beyond these bounds, and say them."""
+def within(low: timedelta, high: timedelta, *, whole_days: bool = False) -> AfterValidator:
+    """Refuse durations beyond these bounds, and say them; or also parts of days."""
     bounds = f"from {notation.write_duration(low)} to {notation.write_duration(high)}"
+    if whole_days:
+        bounds += ", of whole days"
 
     def check(value: timedelta) -> timedelta:
-        if not low <= value <= high:
+        if not low <= value <= high or (whole_days and value % DAY):
             raise ValueError(f"must be a duration {bounds}")
         return value
 

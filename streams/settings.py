@@ -22,6 +22,7 @@ from streams import notation
 from streams.setting_types import (
     CHURN_LEVELS_EXAMPLE,
     DAY,
+    PORT_MAX,
     TIERS_EXAMPLE,
     Bootstrap,
     ChurnLevels,
@@ -93,7 +94,7 @@ class Settings(BaseSettings):
     redis_prefix: RedisPrefix = "clv:"
     """What every key begins with."""
 
-    metrics_port: Annotated[int, Field(ge=0, le=65_535)] = 9464
+    metrics_port: Annotated[int, Field(ge=0, le=PORT_MAX)] = 9464
     """Where a worker serves `/metrics`, `/healthz` and `/readyz`; 0 for any free port."""
 
     currency: Currency = "EUR"
@@ -127,9 +128,9 @@ class Settings(BaseSettings):
     timezone: TimeZone = "UTC"
     """Whose midnight ends a day."""
 
-    retention: Annotated[Duration, within(DAY, 3660 * DAY)] = 730 * DAY
-    """How much older than the customer's newest event one may be and still count to its day; also
-    how long `clv topics apply` has Kafka keep the inputs."""
+    retention: Annotated[Duration, within(DAY, 3660 * DAY, whole_days=True)] = 730 * DAY
+    """How many days before that of the customer's newest event one may be and still count to its
+    day; also how long `clv topics apply` has Kafka keep the inputs."""
 
     future_tolerance: Annotated[Duration, within(timedelta(), 366 * DAY)] = timedelta(hours=1)
     """How far ahead of its record's Kafka timestamp an event may have happened; beyond, it is

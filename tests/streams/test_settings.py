@@ -82,6 +82,8 @@ def test_settings_are_read_from_the_environment(monkeypatch):
     ("name", "value", "may_be"),
     [
         ("CLV_KAFKA_BOOTSTRAP", "kafka", "must be host:port"),
+        ("CLV_KAFKA_BOOTSTRAP", "kafka:9092,kafka:65536", "must be host:port"),
+        ("CLV_KAFKA_BOOTSTRAP", "kafka:0", "must be host:port"),
         ("CLV_KAFKA_SECURITY_PROTOCOL", "TLS", "PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL"),
         ("CLV_KAFKA_SASL_MECHANISM", "MD5", "PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512"),
         ("CLV_KAFKA_SSL_CAFILE", "/nowhere", "path of a file that exists"),
@@ -105,7 +107,8 @@ def test_settings_are_read_from_the_environment(monkeypatch):
         ("CLV_CHURN_LEVELS", "high:50", "below 1"),
         ("CLV_CHURN_MIN_VALUE", "-1", "at least 0"),
         ("CLV_TIMEZONE", "Mars", "Europe/Berlin"),
-        ("CLV_RETENTION", "5h", "from 1d to 3660d"),
+        ("CLV_RETENTION", "5h", "from 1d to 3660d, of whole days"),
+        ("CLV_RETENTION", "47h", "from 1d to 3660d, of whole days"),
         ("CLV_FUTURE_TOLERANCE", "soon", "a duration such as"),
         ("CLV_DEAD_LETTER_LIMIT", "50%", "above 0 and at most 1"),
         ("CLV_MODEL_PARAMS", "/nowhere.json", "path of a file that exists"),

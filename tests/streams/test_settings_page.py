@@ -37,7 +37,7 @@ def test_defaults_and_bounds_are_those_of_the_program():
     """Counted by hand from `Settings`, one of each kind."""
     rows = [line for line in page().splitlines() if line.startswith("| `CLV_")]
     row = {line.split("`")[1]: line.split(" | ")[1:3] for line in rows}
-    assert row["CLV_RETENTION"] == ["`730d`", "a duration from 1d to 3660d"]
+    assert row["CLV_RETENTION"] == ["`730d`", "a duration from 1d to 3660d, of whole days"]
     assert row["CLV_PARTITIONS"] == ["`4`", "a whole number, at least 1 and at most 10000"]
     assert row["CLV_CLOCK"] == ["`wall`", "wall or events"]
     assert row["CLV_CHURN_LEVELS"][0] == "`medium:0.25,high:0.5`"
