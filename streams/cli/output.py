@@ -44,8 +44,8 @@ class _Trimmed:
 
 
 def side_console() -> Console:
-    """Where everything goes that is no result: stderr."""
-    return Console(stderr=True, highlight=False)
+    """Where everything goes that is no result: stderr; in a file each sentence is one line."""
+    return Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
 
 
 def progress(total: float | None) -> Progress:

@@ -66,7 +66,8 @@ def publish(
     tally = router.tally
     report(tally, time.monotonic() - started, json=json, dry_run=dry_run)
     if dry_run and tally.bad:
-        raise Complaint(f"{file} holds lines that are no events: repair them, or leave them out.")
+        named = "stdin" if file == _STDIN else file
+        raise Complaint(f"{named} holds lines that are no events: repair them, or leave them out.")
     if tally.left_out:
         raise Complaint(f"{tally.left_out:,} lines were left out: repair them and publish again.")
 

@@ -27,6 +27,22 @@ def test_a_dry_run_needs_no_kafka_and_names_what_is_bad(clv, file, unused_tcp_po
     assert "1 of 3 lines are no events (invalid_json 1)" in ran.err
 
 
+def test_a_sentence_in_a_file_is_one_line(clv, file):
+    """A log is read by the line."""
+    bad = ["{", "[]", "{}", GOOD.strip().replace("EUR", "XXX")]
+    ran = clv("publish", file("\n".join(bad)), "--dry-run")
+    reasons = "invalid_json 1, not_an_object 1, missing_field 1, bad_currency 1"
+    assert f"\n4 of 4 lines are no events ({reasons})\n" in ran.err
+
+
+def test_stdin_is_called_so(clv, file, monkeypatch):
+    with file("{\n").open() as stdin:
+        monkeypatch.setattr("sys.stdin", stdin)
+        ran = clv("publish", "-", "--dry-run")
+    assert ran.status == 1
+    assert "clv: stdin holds lines that are no events" in ran.err
+
+
 def test_a_dry_run_of_good_lines_succeeds(clv, file):
     ran = clv("publish", file(GOOD), "--dry-run", "--json")
     assert ran.status == 0
