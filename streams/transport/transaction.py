@@ -25,6 +25,7 @@ from aiokafka.producer import sender
 from aiokafka.structs import TopicPartition
 
 from sinks.record import Output
+from streams.transport import unheard  # noqa: F401  of what a failed producer keeps
 from streams.transport.brokers import among_brokers
 
 BATCH_BYTES_MAX = 1 << 20

@@ -16,8 +16,9 @@ from aiokafka.conn import AIOKafkaConnection
 from aiokafka.consumer.fetcher import PartitionRecords
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.consumer.subscription_state import Assignment, SubscriptionState, TopicPartitionState
-from aiokafka.producer.message_accumulator import BatchBuilder, MessageAccumulator
+from aiokafka.producer.message_accumulator import BatchBuilder, MessageAccumulator, MessageBatch
 from aiokafka.producer.sender import AddPartitionsToTxnHandler, Sender
+from aiokafka.producer.transaction_manager import TransactionManager
 from aiokafka.record.default_records import _DefaultRecordBatchPy
 from aiokafka.record.memory_records import _MemoryRecordsPy
 from faust.agents.manager import AgentManager
@@ -50,6 +51,9 @@ SIGNATURES = [
     (PartitionRecords, "_consumer_record", ["self", "tp", "record"]),
     (PartitionRecords, "_unpack_records", ["self"]),
     (MessageAccumulator, "fail_all", ["self", "exception"]),
+    (MessageBatch, "failure", ["self", "exception"]),
+    (TransactionManager, "fatal_error", ["self", "exc"]),
+    (TransactionManager, "error_transaction", ["self", "exc"]),
     (_MemoryRecordsPy, "_cache_next", ["self", "len_offset", "log_overhead"]),
     (_MemoryRecordsPy, "next_batch", ["self", "_min_slice", "_magic_offset"]),
     (_DefaultRecordBatchPy, "_maybe_uncompress", ["self"]),
@@ -99,6 +103,8 @@ def test_attribute_is_there(owner, name) -> None:
         (Sender.sender_task.fget, "return self._sender_task"),
         (AIOKafkaConnection.connect, "self._writer, self._protocol = "),
         (AddPartitionsToTxnHandler.handle_response, "return BACKOFF_OVERRIDE"),
+        (MessageBatch.__init__, "self._drain_waiter = "),
+        (TransactionManager.begin_transaction, "self._transaction_waiter = "),
         (BatchBuilder.__init__, "self._builder = DefaultRecordBatchBuilder("),
         (BatchBuilder.append, "if metadata is None:"),
         (BatchBuilder.record_count, "return self._relative_offset"),
