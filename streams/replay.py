@@ -205,7 +205,8 @@ async def replay(
                 await _publish(producer, partitions[letter.topic], letter)
                 done[letter.partition].append(letter.offset)
             for partition, offsets in done.items():
-                await producer.send(
+                await _send(
+                    producer,
                     topics.DEAD_LETTERS,
                     msgspec.json.encode(offsets),
                     partition=partition,
@@ -217,10 +218,17 @@ async def replay(
 async def _publish(producer: AIOKafkaProducer, partitions: int, letter: DeadLetter) -> None:
     # Without a key any partition is right: the worker forwards the event to its own.
     partition = 0 if letter.key is None else partition_of(letter.key, partitions)
-    await producer.send(
+    await _send(
+        producer,
         letter.topic,
         letter.value,
         key=letter.key,
         partition=partition,
         headers=[(REPLAY_OF, letter.place.encode())],
     )
+
+
+async def _send(producer: AIOKafkaProducer, topic: str, value: bytes | None, **rest: Any) -> None:
+    sent = await producer.send(topic, value, **rest)
+    # A failure is the transaction's, whose end raises it; of each record asyncio need not complain.
+    sent.add_done_callback(lambda done: done.cancelled() or done.exception())

@@ -1,6 +1,7 @@
 """A dead letter is replayed once, as it was or repaired, whoever replays and however often."""
 
 import asyncio
+import gc
 import json
 import uuid
 from dataclasses import replace
@@ -155,6 +156,8 @@ class TestOnKafka:
         await self.publish(settings, reason, (b"1", b"one"))
         letters = await self.waiting(settings, reason)
         partitions = dict.fromkeys([topics.PURCHASES, topics.DEAD_LETTERS], settings.partitions)
+        told = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
 
         async def stalled():
             async with kafka.producer(settings, transactional_id="both") as producer:
@@ -164,3 +167,5 @@ class TestOnKafka:
         with pytest.raises((kafka.KafkaAway, KafkaError)):
             await stalled()
         assert await self.replayed(settings, letters) == [(b"1", b"one")]
+        gc.collect()
+        assert told == []
