@@ -11,6 +11,7 @@ from aiokafka.errors import (
     IllegalOperation,
     InvalidTimestampError,
     InvalidTopicError,
+    InvalidTransactionTimeout,
     KafkaError,
     KafkaTimeoutError,
     MessageSizeTooLargeError,
@@ -26,6 +27,7 @@ from aiokafka.structs import TopicPartition
 
 from sinks.record import Output
 from streams.transport import unheard  # noqa: F401  of what a failed producer keeps
+from streams.complaint import Complaint
 from streams.transport.brokers import among_brokers
 
 BATCH_BYTES_MAX = 1 << 20
@@ -63,6 +65,10 @@ PASSING = (KafkaError, IllegalOperation)
 """aiokafka answers with the latter where a producer has failed between two calls."""
 
 
+class TransactionsTooShort(Complaint):
+    """Kafka allows none that take as long as ours may; waiting does not change that."""
+
+
 class Transactions:
     """The transactions of one partition number.
 
@@ -85,12 +91,22 @@ class Transactions:
         )
 
     async def open(self) -> None:
-        """Fence the last owner."""
+        """Fence the last owner.
+
+        Raises:
+            TransactionsTooShort: Kafka allows none like ours.
+        """
         async with (
             answering("give out a producer id", ANSWER_S_MAX),
             among_brokers(self._producer.client),
         ):
-            await self._producer.start()
+            try:
+                await self._producer.start()
+            except InvalidTransactionTimeout as error:
+                raise TransactionsTooShort(
+                    f"Kafka allows no transactions of {TRANSACTION_TIMEOUT_MS // 1000} s: set "
+                    f"transaction.max.timeout.ms={TRANSACTION_TIMEOUT_MS} or more on its brokers."
+                ) from error
 
     async def close(self) -> None:
         """Leave an open transaction to the next owner, or to the broker's timeout."""

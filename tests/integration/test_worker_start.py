@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from streams.embedded.child import free_port
+from streams.transport.transaction import TRANSACTION_TIMEOUT_MS
+from tests.servers.kafka import Kafka
 
 CLV = [sys.executable, "-m", "streams.cli.main"]
 
@@ -89,6 +91,23 @@ def test_no_topics(own_kafka, redis_url: str) -> None:
     assert status == 1
     assert len(said) == 1
     assert "CLV_PARTITIONS=4" in said[0]
+
+
+@pytest.mark.kafka
+def test_a_kafka_that_allows_no_such_transactions(redis_url: str) -> None:
+    """Waiting does not help: it would refuse each lane's producer for ever."""
+    properties = {"transaction.max.timeout.ms": str(TRANSACTION_TIMEOUT_MS - 1)}
+    with Kafka(properties=properties) as short:
+        settings = environment(CLV_KAFKA_BOOTSTRAP=short.bootstrap, CLV_REDIS_URL=redis_url)
+        subprocess.run([*CLV, "topics", "apply"], env=settings, check=True, capture_output=True)
+        status, said = ends(CLV_KAFKA_BOOTSTRAP=short.bootstrap, CLV_REDIS_URL=redis_url)
+        assert status == 1
+        assert len(said) == 1
+        assert f"set transaction.max.timeout.ms={TRANSACTION_TIMEOUT_MS}" in said[0]
+        command = [*CLV, "topics", "accept", "clv.purchases"]
+        done = subprocess.run(command, env=settings, capture_output=True, text=True, check=False)
+        assert done.returncode == 1
+        assert said[0] in done.stderr
 
 
 def test_waits_for_kafka(redis_url: str, tmp_path: Path) -> None:
