@@ -23,12 +23,18 @@ from streams.transport.received import Seen
 from streams.transport.roles import Feed, Keeper, KeeperFactory, LaneSettings
 from streams.transport.table import StateTable
 from streams.transport.transaction import PASSING, is_passing
+from streams.transport.turns import Place
 
 log = logging.getLogger(__name__)
 
 BACKOFF_S_MIN, BACKOFF_S_MAX = 0.1, 5.0
 CLOSE_S_MAX = 1.0
 TELL_S_MAX = 1.0
+
+FIRST_EVENTS = 100
+GROWTH = 10
+"""A lane that begins takes few events, and after each batch more: one that can commit nothing, as
+without a leader, has no place in work that others wait for, however much has come for it."""
 
 
 class Lane:
@@ -48,6 +54,8 @@ class Lane:
         self._commits = Commits(number, settings, feed)
         self._telling = asyncio.Lock()  # a shutdown may drain in the midst of a rebalance
         self._in_hand: Batch | None = None
+        self._place: Place | None = None  # of what is in hand
+        self._events_max = FIRST_EVENTS
         self.ready = False
         self.recovering = False
         self.cut_off = False  # in the middle of a batch
@@ -180,7 +188,7 @@ class Lane:
     async def _take_over(self) -> None:
         """Fence the last owner, then read the table, then the offsets: in this order."""
         await self._let_go()
-        self.recovering = True
+        self.recovering, self._events_max = True, FIRST_EVENTS
         settings, number = self._settings, self.number
         await self._commits.open()
         self._table.drop(number)
@@ -248,7 +256,7 @@ class Lane:
             await self._feed.turns.room()
             wanted = self._position.wanted()
             due = self.keeper is not None and self.keeper.is_due()
-            most = self._feed.turns.pace.events
+            most = min(self._feed.turns.pace.events, self._events_max)
             fetched = await self._feed.fetch(wanted, most, patiently=not due)
         finally:
             self._fetching = False
@@ -261,13 +269,14 @@ class Lane:
             self._position.newest.update(batch.newest)
             self._in_hand = None
             self._backoff_s = BACKOFF_S_MIN
+            self._events_max = min(self._events_max * GROWTH, self._settings.records_max)
 
     async def _work_on(self, batch: Batch) -> None:
         events = sum(map(len, batch.records.values()))
         async with contextlib.AsyncExitStack() as turn:
             self._fetching = True  # a rebalance need not wait for a turn
             try:
-                await turn.enter_async_context(self._feed.turns.take(events))
+                self._place = await turn.enter_async_context(self._feed.turns.take(events))
             finally:
                 self._fetching = False
             await self._feed.deliver(batch)
@@ -281,7 +290,9 @@ class Lane:
         hold_offsets: bool = False,
     ) -> dict[tuple[str, int], int]:
         """See `Commits.commit`."""
-        return await self._commits.commit(outputs, offsets, hold_offsets=hold_offsets)
+        assert self._place is not None, "a batch in work has a place"
+        async with self._place.waiting():
+            return await self._commits.commit(outputs, offsets, hold_offsets=hold_offsets)
 
     async def heed_successor(self) -> None:
         """Look whether the changelog has gone on without this lane.

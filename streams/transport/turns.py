@@ -4,14 +4,21 @@ A batch in work takes many times the memory of its records, and one core works o
 more than one large one helps nobody. So lanes take turns by events. Small batches, of which many
 fit, pass side by side as they come. Records take memory, too, as soon as they are records: while
 much is in work already, a lane leaves them to the client, which holds them as they came.
+
+What one batch waits for, as for a partition without a leader, must not be waited for by all: a
+batch that Kafka does not take steps aside, and costs memory, but nobody's time.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Final
 
 from streams.transport.pace import Pace
+
+ASIDE_S: Final = 2.0
+"""How long others wait for a batch that waits for Kafka; most commits take a few hundredths."""
 
 
 class Turns:
@@ -28,6 +35,7 @@ class Turns:
         self.pace = pace
         self._events = 0
         self._held = 0  # in work, or waiting for its turn
+        self._aside = 0  # neither any more, and in memory still
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._entrance = asyncio.Lock()
 
@@ -42,27 +50,86 @@ class Turns:
                 await self._change()
 
     @asynccontextmanager
-    async def take(self, events: int) -> AsyncIterator[None]:
+    async def take(self, events: int) -> AsyncIterator["Place"]:
         """Wait until so many events may be in work beside the others, and hold their place."""
         self._held += events
         try:
             while self._events and self._events + events > self.pace.events:
                 await self._change()
-            self._events += events
-            try:
-                yield
-                self.pace.worked(events)
-            finally:
-                self._events -= events
-        finally:
+        except BaseException:
             self._held -= events
-            # All look again, in the order in which they came: who does not fit lets others pass.
-            waiting, self._waiting = self._waiting, deque()
-            for waiter in waiting:
-                if not waiter.done():
-                    waiter.set_result(None)
+            self._changed()
+            raise
+        self._events += events
+        place = Place(self, events)
+        try:
+            yield place
+            self.pace.worked(events)
+        finally:
+            place.left = True
+            if place.aside:
+                self._aside -= events
+            else:
+                self._leave(events)
+
+    def step_aside(self, events: int) -> bool:
+        """Let others pass who wait for so many events in work.
+
+        Returns:
+            Whether they do: no more than one bound is in memory so.
+        """
+        if self._aside and self._aside + events > self.pace.events:
+            return False
+        self._aside += events
+        self._leave(events)
+        return True
+
+    def _leave(self, events: int) -> None:
+        self._events -= events
+        self._held -= events
+        self._changed()
+
+    def _changed(self) -> None:
+        # All look again, in the order in which they came: who does not fit lets others pass.
+        waiting, self._waiting = self._waiting, deque()
+        for waiter in waiting:
+            if not waiter.done():
+                waiter.set_result(None)
 
     async def _change(self) -> None:
         waiter = asyncio.get_running_loop().create_future()
         self._waiting.append(waiter)
         await waiter
+
+
+class Place:
+    """Of one batch in work.
+
+    Attributes:
+        aside: whether others pass.
+        left: whether the batch is done, or was given up: who was to commit it may not know yet.
+    """
+
+    def __init__(self, turns: Turns, events: int) -> None:
+        self._turns, self._events = turns, events
+        self.aside = self.left = False
+        self._timer: asyncio.TimerHandle | None = None
+
+    @asynccontextmanager
+    async def waiting(self) -> AsyncIterator[None]:
+        """Around what Kafka is waited for: where that takes long, others pass."""
+        self._look_later()
+        try:
+            yield
+        finally:
+            if self._timer is not None:
+                self._timer.cancel()
+
+    def _look_later(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(ASIDE_S, self._look)
+
+    def _look(self) -> None:
+        if not self.aside and not self.left:
+            self.aside = self._turns.step_aside(self._events)
+            if not self.aside:
+                self._look_later()

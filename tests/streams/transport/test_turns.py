@@ -1,10 +1,12 @@
 """Lanes take turns: never more in work than the bound, nobody starves, nothing leaks."""
 
 import asyncio
+import contextlib
 import random
 
 import pytest
 
+from streams.transport import turns as turns_module
 from streams.transport.pace import Pace
 from streams.transport.turns import Turns
 
@@ -15,15 +17,18 @@ async def settle() -> None:
 
 
 class Lane:
-    """Takes one turn, and keeps it until told."""
+    """Takes one turn, and keeps it until told; some wait for Kafka all the while."""
 
-    def __init__(self, turns: Turns, events: int) -> None:
+    def __init__(self, turns: Turns, events: int, *, for_kafka: bool = False) -> None:
         self.works = False
         self.done = asyncio.Event()
+        self._for_kafka = for_kafka
         self.task = asyncio.create_task(self._run(turns, events))
 
     async def _run(self, turns: Turns, events: int) -> None:
-        async with turns.take(events):
+        async with turns.take(events) as place, contextlib.AsyncExitStack() as stack:
+            if self._for_kafka:
+                await stack.enter_async_context(place.waiting())
             self.works = True
             await self.done.wait()
         self.works = False
@@ -116,6 +121,66 @@ async def test_a_lane_that_is_cancelled_while_it_waits_for_room_holds_nothing_up
     works.done.set()
     await settle()
     assert [room.done() for room in rooms] == [True] * 3
+
+
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is waited for for long."""
+    monkeypatch.setattr(turns_module, "ASIDE_S", 0.01)
+
+
+@pytest.mark.usefixtures("soon")
+async def test_who_waits_for_kafka_is_not_waited_for() -> None:
+    turns = Turns(Pace(100))
+    stuck, other = Lane(turns, 100, for_kafka=True), Lane(turns, 100)
+    room = asyncio.create_task(turns.room())
+    await settle()
+    assert (stuck.works, other.works, room.done()) == (True, False, False)
+    async with asyncio.timeout(2):
+        while not other.works:
+            await asyncio.sleep(0.001)
+    other.done.set()
+    async with asyncio.timeout(2):
+        await room
+    stuck.done.set()
+    await settle()
+    last = Lane(turns, 100)  # nothing leaked: the bound is the bound
+    await settle()
+    late = Lane(turns, 1)
+    await settle()
+    assert (last.works, late.works) == (True, False)
+
+
+@pytest.mark.usefixtures("soon")
+async def test_no_more_than_one_bound_is_in_memory_beside_what_is_in_work() -> None:
+    turns = Turns(Pace(100))
+    stuck = [Lane(turns, 100, for_kafka=True) for _ in range(3)]
+    await asyncio.sleep(0.1)
+    assert [lane.works for lane in stuck] == [True, True, False]
+    stuck[0].done.set()  # then there is room for another one aside
+    await asyncio.sleep(0.1)
+    assert [lane.works for lane in stuck] == [False, True, True]
+
+
+@pytest.mark.usefixtures("soon")
+async def test_who_only_works_is_waited_for() -> None:
+    turns = Turns(Pace(100))
+    works, waits = Lane(turns, 100), Lane(turns, 100)
+    await asyncio.sleep(0.1)
+    assert (works.works, waits.works) == (True, False)
+
+
+@pytest.mark.usefixtures("soon")
+async def test_a_batch_that_was_given_up_steps_aside_for_nobody() -> None:
+    """Its lane has gone, and whoever was to commit it has not heard of that yet."""
+    turns = Turns(Pace(100))
+    async with turns.take(100) as place:
+        pass
+    async with place.waiting():
+        await asyncio.sleep(0.1)
+    works, waits = Lane(turns, 100), Lane(turns, 1)
+    await settle()
+    assert (works.works, waits.works) == (True, False)
 
 
 @pytest.mark.parametrize("seed", range(5))
