@@ -3,18 +3,18 @@
 import asyncio
 import logging
 import time
+from contextlib import aclosing
 
-from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
-from aiokafka.structs import TopicPartition
 
-from models.releases import Released, Releases
+from models.releases import Releases
 from sinks.metrics import Metrics
 from streams import kafka, ticks
+from streams.input_ends import InputEnds
 from streams.publisher_silence import PublisherWatch
 from streams.scorekeeper import keepers
 from streams.settings import Settings
-from streams.topics import CLOCK, INPUTS
+from streams.tick_sender import Heard, News, TickSender
 from streams.transport.app import LaneApp
 from streams.trouble_log import TroubleLog
 
@@ -40,7 +40,8 @@ async def make_ticks(
     Each names the newest parameters. With `CLV_CLOCK=events` ticks tell the newest time that any
     partition has reached, and there are none while it stands, except to name other parameters.
     There are none, either, while silence proves nothing because a publisher seems to be dead. A
-    tick that could not be published is no loss: the next one knows more.
+    tick that could not be published is no loss: the next one knows more. No partition waits for
+    another's, as where one has no leader.
     """
     if settings.clock == "events":
         await _make_ticks(app, settings, metrics, releases, None)
@@ -63,7 +64,7 @@ async def _make_ticks(
     releases: Releases,
     watch: PublisherWatch | None,
 ) -> None:
-    told: dict[int, tuple[int, Released]] = {}
+    told: dict[int, News] = {}
     trouble = TroubleLog(log, "ticks are made again")
     while True:
         try:
@@ -72,46 +73,45 @@ async def _make_ticks(
                 kafka.producer(settings, **arguments) as producer,
                 # What waits behind somebody's open transaction is there, though nobody may read it.
                 kafka.consumer(settings, isolation_level="read_uncommitted") as asker,
+                aclosing(InputEnds(asker)) as inputs,
             ):
+                sender = TickSender(producer, told)
                 while True:
                     await asyncio.sleep(settings.tick_interval_seconds)
                     # First the time, then the ends: what came before this time is before them.
                     now_ms = wall_ms() if settings.clock == "wall" else _newest_event_ms(app)
-                    ends = await _ends(app, asker)
+                    ends = await inputs.of(n for n, lane in app.lanes.items() if lane.ready)
                     _report_lag(app, metrics, ends)
-                    if watch is not None and watch.holds:
-                        continue
-                    newest, taken = releases.newest, {}
-                    news = now_ms, newest
-                    for number, known in ends.items():
-                        if now_ms > 0 and told.get(number) != news:
-                            version, at_ms = newest.params.version, newest.at_ms
-                            tick = ticks.encode(ticks.Tick(now_ms, known, version, at_ms))
-                            taken[number] = await producer.send(CLOCK, tick, partition=number)
-                    # While time stands no later tick knows more: this one must have been taken.
-                    for number, acknowledged in taken.items():
-                        await acknowledged
-                        told[number] = news
-                    if taken:
-                        trouble.worked()
+                    _tell(trouble, sender.hear(), inputs.silent)
+                    if now_ms > 0 and (watch is None or not watch.holds):
+                        await _send(sender, ends, News(now_ms, releases.newest))
         except (KafkaError, kafka.KafkaAway) as error:
             trouble.failed(f"no ticks: {error}")
             await asyncio.sleep(RETRY_S)
+
+
+async def _send(sender: TickSender, ends: dict[int, dict[str, int]], news: News) -> None:
+    for number, known in ends.items():
+        if sender.wants(number, news):
+            tick = ticks.Tick(news.at_ms, known, news.newest.params.version, news.newest.at_ms)
+            await sender.send(number, news, ticks.encode(tick))
+
+
+def _tell(trouble: TroubleLog, heard: Heard, silent: list[int]) -> None:
+    if heard.failed is not None:
+        trouble.failed(f"no ticks: {heard.failed}")
+    elif silent:
+        trouble.failed(
+            f"no ticks for partition numbers {silent}: Kafka does not tell where their inputs end"
+        )
+    elif heard.taken:
+        trouble.worked()
 
 
 def _end(app: LaneApp, task: asyncio.Task[None]) -> None:
     """Nothing may end unseen."""
     if not task.cancelled() and (error := task.exception()) is not None:
         app.fail(error)
-
-
-async def _ends(app: LaneApp, asker: AIOKafkaConsumer) -> dict[int, dict[str, int]]:
-    """Where the inputs of each lane that is ready end now: number, topic, offset."""
-    numbers = [number for number, lane in app.lanes.items() if lane.ready]
-    if not numbers:
-        return {}
-    ends = await asker.end_offsets([TopicPartition(t, n) for n in numbers for t in INPUTS])
-    return {n: {topic: ends[TopicPartition(topic, n)] for topic in INPUTS} for n in numbers}
 
 
 def _report_lag(app: LaneApp, metrics: Metrics, ends: dict[int, dict[str, int]]) -> None:

@@ -193,15 +193,18 @@ class Kafka(Server):
 
     def _format(self, run: list[str], config: Path) -> None:
         """Gives the empty data folder its identity, as `kafka-storage.sh format` does."""
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         # `--cluster-id=…`, for an id may begin with a dash.
-        command = [*run, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}"]
+        command = [*run, "kafka.tools.StorageTool", "format", f"--cluster-id={self._cluster()}"]
         command += ["--config", str(config), *self._format_options()]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise ServerFailedError(
                 f"Kafka's storage could not be made.\n{done.stdout}{done.stderr}"
             )
+
+    def _cluster(self) -> str:
+        """The id of the cluster that it belongs to."""
+        return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
 
     def _format_options(self) -> list[str]:
         """More options of `kafka-storage.sh format`."""
@@ -215,13 +218,50 @@ class Kafka(Server):
         return list((self.directory / "data").glob("*/*.log"))
 
 
-def answers(bootstrap: str, seconds_max: float = 1.0) -> bool:
-    """Whether a broker at this address names itself in its metadata."""
+class SecondKafka(Kafka):
+    """A broker beside another one: it has what is placed on it, and no vote.
+
+    Attributes:
+        first: the other one, which runs.
+    """
+
+    name = "second-kafka"
+    node = 2
+
+    def __init__(self, first: Kafka) -> None:
+        super().__init__(first.version)
+        self.first = first
+
+    def properties(self) -> dict[str, str]:
+        """As the other one's, but for who it is, and that it leads no cluster."""
+        own = {
+            "process.roles": "broker",
+            "node.id": str(self.node),
+            "controller.quorum.voters": self.first.properties()["controller.quorum.voters"],
+            "listeners": f"PLAINTEXT://{self.address}",
+        }
+        return super().properties() | own
+
+    def _cluster(self) -> str:
+        told = (self.first.directory / "data" / "meta.properties").read_text().splitlines()
+        return next(line for line in told if line.startswith("cluster.id=")).partition("=")[2]
+
+    def _answers(self) -> bool:
+        return self.node in brokers(self.first.bootstrap)
+
+
+def brokers(bootstrap: str, seconds_max: float = 1.0) -> set[int]:
+    """Ids of the brokers that one of them knows; none where it does not answer."""
     try:
         client = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
-        return bool(client.list_topics(timeout=seconds_max).brokers)
+        return set(client.list_topics(timeout=seconds_max).brokers)
     except KafkaException:
-        return False
+        return set()
+
+
+def answers(bootstrap: str, seconds_max: float = 1.0) -> bool:
+    """Whether a broker at this address names itself in its metadata."""
+    return bool(brokers(bootstrap, seconds_max))
 
 
 def create_topics(

@@ -1,13 +1,14 @@
 """The clock goes on while lanes come and go and Kafka is away."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import gc
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, ProducerClosed
 
 from models.parameters import CDNOW
 from models.releases import Released, Releases
@@ -33,26 +34,29 @@ def test_a_lane_that_begins_again_meanwhile_has_no_lag_yet() -> None:
 def making_ticks(
     monkeypatch: pytest.MonkeyPatch,
     sent: list[int],
-    fails: Callable[[int], bool],
+    fails: Callable[[int], bool | None],
     releases: Releases,
+    numbers: Sequence[int] = (3,),
 ) -> asyncio.Task[None]:
-    """Ticks of partition 3 by the time of events, of which some are not taken.
+    """Ticks of some partitions by the time of events, of which some are not taken.
 
     Args:
         monkeypatch: of the test.
         sent: gets the partition of each.
-        fails: whether the n-th is not taken, from 1.
+        fails: whether the n-th is not taken, from 1; None: that is never told.
         releases: known parameters.
+        numbers: of the partitions.
     """
 
     class Producer:
         async def send(self, _topic: str, _value: bytes, *, partition: int) -> asyncio.Future[None]:
             taken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             sent.append(partition)
-            if fails(len(sent)):
-                taken.set_exception(KafkaError("away"))
-            else:
-                taken.set_result(None)
+            match fails(len(sent)):
+                case True:
+                    taken.set_exception(KafkaError("away"))
+                case False:
+                    taken.set_result(None)
             return taken
 
     @asynccontextmanager
@@ -60,12 +64,12 @@ def making_ticks(
         yield Producer()
 
     async def ends(*_: Any) -> dict[int, dict[str, int]]:
-        return {3: {}}
+        return {number: {} for number in numbers}
 
     monkeypatch.setattr(clock.kafka, "producer", producer)
     monkeypatch.setattr(clock.kafka, "consumer", producer)  # asked by `ends` alone
     monkeypatch.setattr(clock, "RETRY_S", 0)
-    monkeypatch.setattr(clock, "_ends", ends)
+    monkeypatch.setattr(clock.InputEnds, "of", ends)
     app: Any = SimpleNamespace(lanes={})
     settings: Any = SimpleNamespace(tick_interval_seconds=0.001, clock="events")
     metrics: Any = SimpleNamespace()
@@ -86,6 +90,43 @@ async def test_the_last_tick_of_a_replay_is_told_until_it_is_taken(
     await asyncio.sleep(0.1)
     ticking.cancel()
     assert sent == [3, 3, 3]
+
+
+async def test_a_partition_whose_tick_is_not_taken_keeps_no_other_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As without a leader: time would stand for all customers of all partitions."""
+    sent: list[int] = []
+    monkeypatch.setattr(clock, "_newest_event_ms", lambda _app: 1_000 + len(sent))
+    first = {1: None}
+    ticking = making_ticks(
+        monkeypatch, sent, lambda n: first.get(n, False), Releases(CDNOW, "USD"), (3, 5)
+    )
+    async with asyncio.timeout(5):
+        while sent.count(5) < 5:
+            await asyncio.sleep(0.001)
+    ticking.cancel()
+    assert sent.count(3) == 1  # the next one of a partition waits for its last one
+
+
+async def test_ticks_that_nobody_hears_of_any_more_are_no_errors(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A producer that is stopped while Kafka stands still fails what was under way."""
+    made: list[asyncio.Future[None]] = []
+
+    class Producer:
+        async def send(self, *_: Any, **__: Any) -> asyncio.Future[None]:
+            made.append(asyncio.get_running_loop().create_future())
+            return made[-1]
+
+    sender = clock.TickSender(Producer(), {})
+    await sender.send(3, clock.News(1, Released(CDNOW, 1)), b"")
+    made.pop().set_exception(ProducerClosed())
+    await asyncio.sleep(0)
+    del sender
+    gc.collect()
+    assert not caplog.records
 
 
 async def test_an_outage_is_a_line_of_the_log_not_one_a_second(
