@@ -1,4 +1,4 @@
-"""Whether Kafka answers, asked now and then, for `/readyz`; and whether inputs have grown.
+"""Whether Kafka answers, asked now and then, for `/readyz`; and whether inputs are as they were.
 
 A worker that has nothing to do sends nothing that could fail, and aiokafka repeats in silence what
 fails while it has. So a question is put to the brokers beside the work: a new connection each
@@ -26,11 +26,12 @@ async def watch(settings: Settings, readiness: Readiness) -> None:
     """Keep `readiness` true until cancelled; a change is one line of the log.
 
     Raises:
-        WrongTopics: one has got more partitions.
+        WrongTopics: one has got more partitions, or is another topic of its name.
     """
     said: str | None = None
+    ids: dict[str, bytes] = {}
     while True:
-        trouble = await _trouble(settings)
+        trouble = await _trouble(settings, ids)
         if trouble is None:
             readiness.answers(NAME)
         else:
@@ -43,11 +44,11 @@ async def watch(settings: Settings, readiness: Readiness) -> None:
         await asyncio.sleep(ASK_S)
 
 
-async def _trouble(settings: Settings) -> str | None:
+async def _trouble(settings: Settings, ids: dict[str, bytes]) -> str | None:
     """What keeps us from Kafka; None where a broker tells who is there."""
     try:
         async with asyncio.timeout(ANSWER_S_MAX), kafka.admin(settings) as client:
-            await topic_admin.hold_undivided(settings, client)
+            await topic_admin.hold_unchanged(settings, client, ids)
             return None
     except kafka.KafkaRefused as refused:  # a password or a certificate that is no longer good
         return str(refused).removeprefix("Kafka ").rstrip(".")

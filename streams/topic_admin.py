@@ -9,12 +9,13 @@ from typing import Any, Final
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError, for_code
-from aiokafka.protocol.metadata import MetadataRequest
 
 from streams import kafka
 from streams.complaint import Complaint
 from streams.settings import PREFIX, Settings
+from streams.topic_ids import NO_ID, TopicsRequest
 from streams.topics import INPUTS, MODEL_PARAMS, Topic, every_topic
+from streams.transport.recognition import SEE
 
 Described = Mapping[str, Any]  # a topic, in the words of Kafka's answer
 
@@ -85,23 +86,37 @@ async def differences(settings: Settings, client: AIOKafkaAdminClient) -> list[D
     return found
 
 
-async def hold_undivided(settings: Settings, client: AIOKafkaAdminClient) -> None:
-    """Hold that no input has got more partitions since it was verified.
+async def hold_unchanged(
+    settings: Settings, client: AIOKafkaAdminClient, ids: dict[str, bytes]
+) -> None:
+    """Hold that no input was made anew, or has got more partitions, since it was verified.
 
     Publishers place customers in the new ones, and nobody reads these: those customers would look
-    silent.
+    silent. Of a topic that was made anew a lane may go on in the middle, where it did not see that
+    it was away.
+
+    Args:
+        settings: what inputs have to be.
+        client: a started admin client.
+        ids: by input, what Kafka knows it by; those that were not known are added.
 
     Raises:
-        WrongTopics: one has.
+        WrongTopics: one was, or has.
     """
     # Asked every few seconds, of a cluster that may have thousands of others: by name, therefore.
-    request = MetadataRequest(list(INPUTS), allow_auto_topic_creation=False)
-    response = await client._send_request(request)  # noqa: SLF001
-    inputs = _counts(response.to_object()["topics"])
-    if any(count > settings.partitions for count in inputs.values()):
+    response = await client._send_request(TopicsRequest(list(INPUTS)))  # noqa: SLF001
+    inputs = response.to_object()["topics"]
+    if any(count > settings.partitions for count in _counts(inputs).values()):
         raise WrongTopics(
             sentences(_wrong_counts(every_topic(settings), _counts(await _described(client))))
         )
+    for topic in inputs:
+        name, told = topic["topic"], topic.get("id", NO_ID)
+        if told != NO_ID and ids.setdefault(name, told) != told:
+            raise WrongTopics(
+                f"{name} was deleted and made anew under this worker, which may have gone on in "
+                f"the middle of the new one: {SEE}."
+            )
 
 
 async def verify(settings: Settings) -> None:

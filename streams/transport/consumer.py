@@ -82,7 +82,7 @@ class LaneConsumer(InertConsumer):
         self._instance: str | None = self.app.conf.consumer_group_instance_id or None
         self._generation, self._member = -1, ""
         self.joined = False
-        self._closing = False
+        self._closing = self._parted = False
         self._kafka: aiokafka.AIOKafkaConsumer = None
         self.feed: KafkaFeed = None  # type: ignore[assignment]  # from its start on
         self._watching: list[asyncio.Task[None]] = []
@@ -192,6 +192,7 @@ class LaneConsumer(InertConsumer):
             )
         kept = numbers & set(self.lanes) if 0 <= generation - self._generation <= 1 else set()
         self._generation, self._member, self.joined = generation, member, not parted
+        self._parted = bool(parted)
         await self._close(set(self.lanes) - kept)
         if self._closing:  # meanwhile
             return
@@ -221,6 +222,8 @@ class LaneConsumer(InertConsumer):
         coordinator = self._kafka._coordinator  # noqa: SLF001
         while True:
             await asyncio.sleep(HEED_S)
+            if self._parted:  # aiokafka looks for a topic that is missing every five minutes
+                self._kafka._client.force_metadata_update()  # noqa: SLF001
             try:
                 coordinator.check_errors()
             except aiokafka.errors.KafkaError as error:

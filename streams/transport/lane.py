@@ -258,6 +258,9 @@ class Lane:
             due = self.keeper is not None and self.keeper.is_due()
             most = min(self._feed.turns.pace.events, self._events_max)
             fetched = await self._feed.fetch(wanted, most, patiently=not due)
+            if self._position.was_away(wanted, time.monotonic()):
+                await self._position.rewind()  # what has come comes again
+                return
         finally:
             self._fetching = False
         records = await self._position.take(fetched, time.monotonic())

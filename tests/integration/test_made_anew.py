@@ -1,6 +1,7 @@
 """An input that was deleted and made anew is another log, however long it is."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,34 @@ def test_a_topic_made_anew_with_more_events_is_not_read_from_the_middle(
         # A second time would count all of it twice.
         with pytest.raises(RuntimeError, match="is the log that was processed"):
             clv(running.env, "topics", "accept", PURCHASES)
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_a_topic_made_anew_under_a_running_worker_ends_it(
+    tmp_path: Path, lines: list[bytes], *, frozen: bool
+) -> None:
+    """Before it reads on; where it did not see the topic away, soon after."""
+    with job(tmp_path) as running:
+        running.publish(lines[:500])
+        running.worker.start()
+        running.settle()
+        before = running.state_hash()
+        if frozen:
+            running.worker.pause()
+        make_anew(running, PURCHASES)
+        running.publish(line for line in lines[500:] if b'"purchase"' in line)
+        if frozen:
+            running.worker.resume()
+        deadline_s = time.monotonic() + 20
+        while (status := running.worker.ended()) is None:
+            assert time.monotonic() < deadline_s, "it reads on from the middle, or waits idly"
+            time.sleep(0.05)
+        assert status == 1
+        said = running.worker.last_words()
+        assert PURCHASES in said
+        assert "made anew" in said
+        assert "'An input is another log'" in said
+        assert frozen or running.state_hash() == before
 
 
 def test_a_changelog_made_anew_is_no_empty_table(tmp_path: Path, lines: list[bytes]) -> None:

@@ -1,29 +1,30 @@
 """What `/readyz` and the log say of Kafka while a worker runs."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from aiokafka.protocol.metadata import MetadataRequest, MetadataRequest_v5
+from aiokafka.protocol.metadata import MetadataRequest_v5
 
 from streams import kafka_watch
 from streams.kafka import KafkaAway, KafkaRefused
 from streams.readiness import Readiness
 from streams.settings import Settings
 from streams.topic_admin import WrongTopics
+from streams.topic_ids import NO_ID, TopicsRequest
 from streams.topics import ENGAGEMENTS, PURCHASES, SCORES
 
 
 class Topics:
-    """What an admin client tells of topics, by their number of partitions."""
+    """What an admin client tells of topics, by their number of partitions, and some by an id."""
 
-    def __init__(self, partitions: dict[str, int]) -> None:
-        self._partitions = partitions
+    def __init__(self, partitions: dict[str, int], ids: dict[str, bytes] | None = None) -> None:
+        self._partitions, self._ids = partitions, ids or {}
 
-    async def _send_request(self, request: MetadataRequest) -> Any:
+    async def _send_request(self, request: TopicsRequest) -> Any:
         asked = request.build(MetadataRequest_v5)
         assert not asked.allow_auto_topic_creation
         told = [one for one in await self.describe_topics() if one["topic"] in asked.topics]
@@ -31,20 +32,25 @@ class Topics:
 
     async def describe_topics(self) -> list[dict[str, Any]]:
         return [
-            {"topic": name, "partitions": [None] * count}
+            {"topic": name, "partitions": [None] * count, "error_code": 0}
+            | ({"id": self._ids[name]} if name in self._ids else {})
             for name, count in self._partitions.items()
         ]
 
 
 async def watched(
-    monkeypatch: pytest.MonkeyPatch, *answers: dict[str, int], partitions: int
+    monkeypatch: pytest.MonkeyPatch,
+    *answers: dict[str, int],
+    partitions: int,
+    ids: Sequence[bytes] = (),
 ) -> asyncio.Task[None]:
-    """A watch over topics that has asked so many times, or has ended."""
-    left = list(answers)
+    """A watch over topics that has asked so many times, or has ended; purchases have these ids."""
+    left, known = list(answers), list(ids)
 
     @asynccontextmanager
     async def admin(_settings: Any) -> AsyncIterator[Any]:
-        yield Topics(left.pop(0) if len(left) > 1 else left[0])
+        told = {PURCHASES: known.pop(0)} if known else {}
+        yield Topics(left.pop(0) if len(left) > 1 else left[0], told)
 
     monkeypatch.setattr(kafka_watch.kafka, "admin", admin)
     monkeypatch.setattr(kafka_watch, "ASK_S", 0)
@@ -62,6 +68,24 @@ async def test_an_input_that_has_got_more_partitions_ends_the_worker(
     watching = await watched(monkeypatch, before, {**before, PURCHASES: 8}, partitions=4)
     with pytest.raises(WrongTopics, match=r"have 8 partitions and must have 4 \(clv.purchases\)"):
         await watching
+
+
+async def test_an_input_that_is_away_or_has_an_id_at_last_ends_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    topics = {PURCHASES: 4, ENGAGEMENTS: 4}
+    ids = [NO_ID, b"one", NO_ID, b"one"]
+    watching = await watched(monkeypatch, topics, partitions=4, ids=ids)
+    assert not watching.done()
+    watching.cancel()
+
+
+async def test_an_input_that_was_made_anew_ends_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may have been away and have grown between two fetches."""
+    topics = {PURCHASES: 4, ENGAGEMENTS: 4}
+    watching = await watched(monkeypatch, topics, partitions=4, ids=[b"old", b"old", b"new"])
+    with pytest.raises(WrongTopics, match="was deleted and made anew under this worker"):
+        await asyncio.wait_for(watching, 2)
 
 
 @pytest.mark.parametrize(

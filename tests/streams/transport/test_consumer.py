@@ -46,7 +46,7 @@ def new_consumer(*lanes: FakeLane, generation: int = -1) -> Any:
         failures=failures,
     )
     consumer.lanes = {lane.number: lane for lane in lanes}
-    consumer.joined = consumer._closing = False
+    consumer.joined = consumer._closing = consumer._parted = False
     consumer._generation, consumer._instance, consumer._heeding = generation, None, None
     consumer._kafka = SimpleNamespace(stop=lambda: asyncio.sleep(0))
     consumer.feed = None
@@ -202,3 +202,26 @@ async def test_whose_part_in_the_group_was_cancelled_does_not_go_on_unseen(
 )
 def test_many_logs_share_what_kafka_may_send_ahead(logs: int, mib: int) -> None:
     assert consumer_module.fetch_bytes_max(logs) == mib << 20
+
+
+async def test_an_input_that_is_missing_is_looked_for_each_second(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """aiokafka would see that it was made again after five minutes, with all numbers idle."""
+    monkeypatch.setattr(consumer_module, "HEED_S", 0.001)
+    consumer, looked = new_consumer(), []
+    consumer._kafka._client = SimpleNamespace(force_metadata_update=lambda: looked.append(1))
+    consumer._kafka._coordinator = SimpleNamespace(check_errors=lambda: None)
+    await consumer.assign(tps(0, 1), 1, "me")
+    watching = asyncio.create_task(consumer._heed())
+    await asyncio.sleep(0.05)
+    assert not looked
+    await consumer.assign({TP("a", 0), TP("a", 1)}, 2, "me")
+    async with asyncio.timeout(1):
+        while not looked:
+            await asyncio.sleep(0.001)
+    await consumer.assign(tps(0, 1), 3, "me")
+    looked.clear()
+    await asyncio.sleep(0.05)
+    assert not looked
+    watching.cancel()

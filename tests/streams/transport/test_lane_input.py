@@ -4,6 +4,8 @@ import asyncio
 
 import pytest
 
+from streams.transport import lane as lane_module
+from streams.transport import position
 from streams.transport.pace import Pace
 from streams.transport.position import OffsetGapError
 from streams.transport.received import Seen
@@ -166,4 +168,53 @@ async def test_everything_before_an_end_is_applied_or_not(broker: Broker) -> Non
     assert lane.progress("in") == (0, 0)
     async with batch:
         pass
+    await lane.close()
+
+
+@pytest.mark.parametrize("away", [True, False])
+async def test_a_topic_made_anew_while_nobody_asked_for_it_is_noticed(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch, *, away: bool
+) -> None:
+    """As while a commit waited, or the process stood still; before anything of it is applied."""
+    monkeypatch.setattr(position, "AWAY_S_MAX", 0.05 if away else 60.0)
+    broker.publish(IN, 3)
+    broker.hold.clear()
+    agent, (lane, _) = Agent(broker), new_lane(broker)
+    task = lane.start()
+    await until(lambda: broker.positions.get(IN) == 3)
+    await asyncio.sleep(0.1)
+    broker.make_anew(IN, 9, first_ms=1_000)
+    broker.hold.set()
+    if away:
+        with pytest.raises(AnotherLogError, match="no longer holds at offset 2"):
+            await asyncio.wait_for(task, 2)
+        assert [offset for _, offset in agent.applied] == [0, 1, 2]
+    else:  # what this is about: nothing else would tell
+        await until(lambda: len(agent.applied) == 9)
+    await lane.close()
+
+
+async def test_a_topic_that_waited_for_the_other_is_looked_at_and_nothing_is_lost(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(position, "AWAY_S_MAX", 0.0)  # every other time
+    monkeypatch.setattr(lane_module, "FIRST_EVENTS", 4)
+    monkeypatch.setattr(lane_module, "GROWTH", 1)
+    broker.publish(IN, 50)
+    broker.publish(MORE, 5)
+    agent, (lane, _) = Agent(broker), new_lane(broker)
+    looks: list[int] = []
+    rewind = lane._position.rewind
+
+    async def look() -> None:
+        looks.append(len(agent.applied))
+        await rewind()
+
+    monkeypatch.setattr(lane._position, "rewind", look)
+    lane.start()
+    await until(lambda: len(agent.applied) == 55)
+    assert sorted(agent.applied) == sorted(
+        [("in", n) for n in range(50)] + [("more", n) for n in range(5)]
+    )
+    assert len(looks) > 5
     await lane.close()
