@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
+from itertools import chain
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
@@ -41,6 +42,8 @@ ANSWER_S_MAX = 60.0
 begins afresh, and says so. The broker has given the transaction up by then."""
 
 CLOSE_S_MAX = 3.0
+BACK_S_MAX = 0.1
+"""How long what was on its way may take to come back, once its connections are closed."""
 
 AGAIN_S = 0.003
 """A broker refuses a transaction while it still writes the last one's markers: a few milliseconds.
@@ -115,11 +118,14 @@ class Transactions:
         if not done:  # the broker is away: what is unsent is not committed, so it may go
             stopping.cancel()
             # It has not come to these.
-            self._producer._message_accumulator.fail_all(ProducerClosed())  # noqa: SLF001
             sending = self._producer._sender.sender_task  # noqa: SLF001
             if sending is not None:
                 sending.cancel()
             await self._producer.client.close()
+            if sending is not None:
+                # What was on its way goes back among the unsent: from where it must not be gone.
+                await asyncio.wait({sending}, timeout=BACK_S_MAX)
+            _give_up(self._producer._message_accumulator)  # noqa: SLF001
 
     async def commit(
         self, outputs: Iterable[Output], offsets: Mapping[TopicPartition, int], note: str = ""
@@ -190,6 +196,18 @@ class Transactions:
         # The first failure of a transaction is raised; of the others asyncio need not complain.
         future.add_done_callback(lambda done: done.cancelled() or done.exception())
         return future, count
+
+
+def _give_up(accumulator: Any) -> None:
+    """Fail what is unsent. Nobody may be left to hear of it, so asyncio need not complain."""
+    unsent = [*accumulator._pending_batches, *chain(*accumulator._batches.values())]  # noqa: SLF001
+    # One that went back will be sought among those on their way.
+    accumulator._pending_batches.update(unsent)  # noqa: SLF001
+    accumulator.fail_all(ProducerClosed())
+    for batch in unsent:
+        for waiter in (batch.future, batch._drain_waiter):  # noqa: SLF001
+            if waiter.done() and not waiter.cancelled():
+                waiter.exception()
 
 
 @asynccontextmanager

@@ -112,7 +112,7 @@ async def test_a_partition_whose_tick_is_not_taken_keeps_no_other_waiting(
 async def test_ticks_that_nobody_hears_of_any_more_are_no_errors(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A producer that is stopped while Kafka stands still fails what was under way."""
+    """Whoever stops does not ask what becomes of those that are under way."""
     made: list[asyncio.Future[None]] = []
 
     class Producer:
