@@ -27,8 +27,8 @@ from aiokafka.producer import sender
 from aiokafka.structs import TopicPartition
 
 from sinks.record import Output
-from streams.transport import unheard  # noqa: F401  of what a failed producer keeps
 from streams.complaint import Complaint
+from streams.transport import unheard  # noqa: F401  of what a failed producer keeps
 from streams.transport.brokers import among_brokers
 
 BATCH_BYTES_MAX = 1 << 20
@@ -125,7 +125,10 @@ class Transactions:
             if sending is not None:
                 # What was on its way goes back among the unsent: from where it must not be gone.
                 await asyncio.wait({sending}, timeout=BACK_S_MAX)
-            _give_up(self._producer._message_accumulator)  # noqa: SLF001
+            accumulator = self._producer._message_accumulator  # noqa: SLF001
+            # One that went back is sought among those on their way.
+            accumulator._pending_batches.update(chain(*accumulator._batches.values()))  # noqa: SLF001
+            accumulator.fail_all(ProducerClosed())
 
     async def commit(
         self, outputs: Iterable[Output], offsets: Mapping[TopicPartition, int], note: str = ""
@@ -196,18 +199,6 @@ class Transactions:
         # The first failure of a transaction is raised; of the others asyncio need not complain.
         future.add_done_callback(lambda done: done.cancelled() or done.exception())
         return future, count
-
-
-def _give_up(accumulator: Any) -> None:
-    """Fail what is unsent. Nobody may be left to hear of it, so asyncio need not complain."""
-    unsent = [*accumulator._pending_batches, *chain(*accumulator._batches.values())]  # noqa: SLF001
-    # One that went back will be sought among those on their way.
-    accumulator._pending_batches.update(unsent)  # noqa: SLF001
-    accumulator.fail_all(ProducerClosed())
-    for batch in unsent:
-        for waiter in (batch.future, batch._drain_waiter):  # noqa: SLF001
-            if waiter.done() and not waiter.cancelled():
-                waiter.exception()
 
 
 @asynccontextmanager
