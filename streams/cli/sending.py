@@ -120,7 +120,7 @@ def report(tally: Tally, seconds: float, *, json: bool, dry_run: bool) -> None:
     else:
         side.print(f"published {by_topic or 'nothing'} in {seconds:.1f} s")
     if tally.rounded:
-        side.print(f"amounts with more decimals than their currency has: {tally.rounded:,}, rounded")
+        side.print(f"amounts with more decimals than their currency: {tally.rounded:,}, rounded")
     if bad:
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in tally.bad.most_common())
         side.print(f"{bad:,} of {tally.lines:,} lines are no events ({reasons})")

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Any
 
@@ -21,6 +22,10 @@ FRESH_MS = 15
 
 PLENTY = 10
 """This part of a full batch is plenty: then throughput counts, and its latency is its own."""
+
+STALL_S = 10.0
+"""A worker that has asked for nothing in so long stood still, or waited for something. Meanwhile a
+log may have become another one: Kafka answers for it as for the old one, once it is long enough."""
 
 ASK_S = 0.5
 """How often the group is asked something again that its coordinator did not answer."""
@@ -45,6 +50,8 @@ class KafkaFeed:
         self.turns = Turns(Pace(records_max))
         self._plenty = records_max // PLENTY
         self.deliver = deliver
+        self.stalls = 0
+        self._asked_s = time.monotonic()
 
     async def fetch(
         self, tps: list[TopicPartition], records_max: int, *, patiently: bool
@@ -69,10 +76,17 @@ class KafkaFeed:
     async def _records(
         self, tps: list[TopicPartition], timeout_ms: int, records_max: int
     ) -> dict[TopicPartition, list[Any]]:
+        self._notice_stall()
         found: dict[TopicPartition, list[Any]] = await self._kafka.getmany(
             *tps, timeout_ms=timeout_ms, max_records=records_max
         )
+        self._notice_stall()
         return found
+
+    def _notice_stall(self) -> None:
+        now_s = time.monotonic()
+        self.stalls += now_s - self._asked_s > STALL_S
+        self._asked_s = now_s
 
     async def starts(self, tps: list[TopicPartition]) -> dict[TopicPartition, Start]:
         """The committed offset of each, or its earliest where nothing is committed yet."""

@@ -258,7 +258,7 @@ class Lane:
             due = self.keeper is not None and self.keeper.is_due()
             most = min(self._feed.turns.pace.events, self._events_max)
             fetched = await self._feed.fetch(wanted, most, patiently=not due)
-            if self._position.was_away(wanted, time.monotonic()):
+            if self._position.is_doubtful():
                 await self._position.rewind()  # what has come comes again
                 return
         finally:

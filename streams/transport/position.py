@@ -1,7 +1,6 @@
 """Where a lane stands in its inputs: what it has applied, and what may come next."""
 
 from collections.abc import Mapping
-from typing import Final
 
 from aiokafka.structs import TopicPartition
 
@@ -9,10 +8,6 @@ from streams.transport.alignment import Alignment, Records
 from streams.transport.received import Seen
 from streams.transport.recognition import SEE, AnotherLogError, recognise
 from streams.transport.roles import Feed, LaneSettings
-
-AWAY_S_MAX: Final = 10.0
-"""A log that nobody has asked for in so long may be another one by now: it is looked at again. That
-takes some hundredths of a second, and what was fetched ahead, which may be much, comes again."""
 
 
 class OffsetGapError(Exception):
@@ -40,7 +35,7 @@ class Position:
         self._alignment = Alignment([tp for tp in self.inputs if tp.topic in settings.aligned])
         self._ends: dict[TopicPartition, int] = {}
         self._reached: dict[TopicPartition, int] = {}
-        self._asked_s: dict[TopicPartition, float] = {}
+        self._stalls = 0  # before which the logs were looked at
         self._settings, self._feed = settings, feed
 
     async def rewind(self) -> None:
@@ -53,32 +48,22 @@ class Position:
             AnotherLogError: an input is not the log that was applied.
         """
         expiring = self._settings.expiring
+        self._stalls = self._feed.stalls
         await recognise(
             self._feed, {tp: seen for tp, seen in self.newest.items() if tp.topic not in expiring}
         )
         self._feed.rewind(self.applied)
         self._alignment.clear()
-        self._reached, self._asked_s = {}, {}
+        self._reached = {}
         self._ends = await self._feed.ends(self.inputs)
 
     def wanted(self) -> list[TopicPartition]:
         """What is to be fetched next: all inputs of which nothing is held back."""
         return [tp for tp in self.inputs if self._alignment.holds(tp) is None]
 
-    def was_away(self, asked: list[TopicPartition], now_s: float) -> bool:
-        """Whether one of these has not been asked for in so long that it may be another log.
-
-        As when the process stood still, a commit or Redis was waited for, or another topic lagged.
-        Kafka answers for a new log as for the old one, once it is long enough.
-
-        Args:
-            asked: what has been asked for just now.
-            now_s: of a monotonic clock.
-        """
-        long_ago_s = now_s - AWAY_S_MAX
-        was_away = any(self._asked_s.get(tp, now_s) < long_ago_s for tp in asked)
-        self._asked_s.update(dict.fromkeys(asked, now_s))
-        return was_away
+    def is_doubtful(self) -> bool:
+        """Whether the worker has stalled since the logs were looked at: see `Feed.stalls`."""
+        return self._feed.stalls != self._stalls
 
     async def take(self, fetched: Records, now_s: float) -> Records:
         """What may be applied now, of what has come and what was held back.

@@ -111,9 +111,12 @@ class Feed(Protocol):
 
     Attributes:
         turns: of all its lanes.
+        stalls: how often the worker has asked for nothing for so long that what it goes on with
+            may be another log.
     """
 
     turns: Turns
+    stalls: int
 
     async def fetch(
         self, tps: list[TopicPartition], records_max: int, *, patiently: bool

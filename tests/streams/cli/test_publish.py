@@ -73,7 +73,7 @@ def test_a_rounded_amount_of_a_csv_is_counted_and_named(clv, file):
     ran = clv("publish", path, "--dry-run")
     assert ran.status == 0
     assert "line 2: amount '5.005' was rounded to 500 minor units\n" in ran.err
-    assert "amounts with more decimals than their currency has: 1, rounded\n" in ran.err
+    assert "amounts with more decimals than their currency: 1, rounded\n" in ran.err
     assert "line 3" not in ran.err
     told = json.loads(clv("publish", path, "--dry-run", "--json").out)
     named = {"number": 2, "amount": "5.005", "amount_minor": 500}

@@ -59,6 +59,7 @@ class Broker:
         self.member = True
         self.epoch = 0
         self.turns = Turns(Pace(200))
+        self.stalls = 0
         self.commits = 0
         self.hold = asyncio.Event()
         self.hold.set()

@@ -138,3 +138,33 @@ async def test_what_was_committed_is_where_it_starts_and_else_the_earliest() -> 
     assert await feed.starts([new, begun, old]) == {new: (3, 0), begun: (0, 7), old: (5, 0)}
     assert await feed.starts([old]) == {old: (5, 0)}
     assert await feed.earliest(new) == 3
+
+
+class Stalling:
+    """aiokafka's consumer in a process that stands still for so many seconds, call by call."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now_s = 1_000.0
+        self.next_s = 0.0
+        monkeypatch.setattr(feed_module.time, "monotonic", lambda: self.now_s)
+
+    async def getmany(self, *_tps: TP, timeout_ms: int, max_records: int) -> dict[TP, list[int]]:
+        self.now_s += self.next_s
+        return {}
+
+
+async def test_a_worker_that_stood_still_has_stalled_by_the_end_of_the_call(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kafka = Stalling(monkeypatch)
+    feed = new_feed(kafka)
+
+    async def stalls_after(between_s: float, within_s: float) -> int:
+        kafka.now_s, kafka.next_s = kafka.now_s + between_s, within_s
+        await feed.fetch([], 10, patiently=False)
+        return feed.stalls
+
+    assert await stalls_after(9.9, 9.9) == 0, "each time it had asked before"
+    assert await stalls_after(10.1, 0.1) == 1
+    assert await stalls_after(0.1, 10.1) == 2
+    assert await stalls_after(0.1, 0.1) == 2

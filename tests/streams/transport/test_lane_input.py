@@ -1,11 +1,13 @@
 """What a lane reads: gaps, deleted and repeated records, inputs made anew."""
 
 import asyncio
+from itertools import count
+from typing import Any
 
 import pytest
+from aiokafka.structs import TopicPartition
 
 from streams.transport import lane as lane_module
-from streams.transport import position
 from streams.transport.pace import Pace
 from streams.transport.position import OffsetGapError
 from streams.transport.received import Seen
@@ -171,21 +173,20 @@ async def test_everything_before_an_end_is_applied_or_not(broker: Broker) -> Non
     await lane.close()
 
 
-@pytest.mark.parametrize("away", [True, False])
-async def test_a_topic_made_anew_while_nobody_asked_for_it_is_noticed(
-    broker: Broker, monkeypatch: pytest.MonkeyPatch, *, away: bool
+@pytest.mark.parametrize("stalled", [True, False])
+async def test_a_topic_made_anew_while_the_worker_stood_still_is_noticed(
+    broker: Broker, *, stalled: bool
 ) -> None:
-    """As while a commit waited, or the process stood still; before anything of it is applied."""
-    monkeypatch.setattr(position, "AWAY_S_MAX", 0.05 if away else 60.0)
+    """Before anything of it is applied."""
     broker.publish(IN, 3)
     broker.hold.clear()
     agent, (lane, _) = Agent(broker), new_lane(broker)
     task = lane.start()
     await until(lambda: broker.positions.get(IN) == 3)
-    await asyncio.sleep(0.1)
+    broker.stalls += stalled
     broker.make_anew(IN, 9, first_ms=1_000)
     broker.hold.set()
-    if away:
+    if stalled:
         with pytest.raises(AnotherLogError, match="no longer holds at offset 2"):
             await asyncio.wait_for(task, 2)
         assert [offset for _, offset in agent.applied] == [0, 1, 2]
@@ -194,10 +195,16 @@ async def test_a_topic_made_anew_while_nobody_asked_for_it_is_noticed(
     await lane.close()
 
 
-async def test_a_topic_that_waited_for_the_other_is_looked_at_and_nothing_is_lost(
+async def test_a_log_that_is_looked_at_again_and_again_loses_nothing(
     broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(position, "AWAY_S_MAX", 0.0)  # every other time
+    fetch, calls = broker.fetch, count(1)
+
+    async def stalling(*arguments: Any, **options: Any) -> dict[TopicPartition, list[Any]]:
+        broker.stalls += next(calls) % 3 == 0
+        return await fetch(*arguments, **options)
+
+    monkeypatch.setattr(broker, "fetch", stalling)
     monkeypatch.setattr(lane_module, "FIRST_EVENTS", 4)
     monkeypatch.setattr(lane_module, "GROWTH", 1)
     broker.publish(IN, 50)
