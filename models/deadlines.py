@@ -13,7 +13,7 @@ from models.arrays import Floats, Indices, Ints
 from models.crossings import NOTHING_CROSSED, Crossings, first_ms
 from models.descents import Descent
 from models.next_moves import next_moves
-from models.silences import EXACT_MS, Silences, end_to_end
+from models.silences import Silences, end_to_end
 from models.times import MS_PER_DAY
 from models.valuation import Figures, Valuation
 from models.whole_money import floored
@@ -26,6 +26,7 @@ STALE_RISK: Final = 0.05
 STALE_SHARE: Final = 0.1
 """... or its predicted value by this share, and by at least one minor unit."""
 
+_EXACT_MS: Final = 20.0  # how early a deadline may be: seen from a tick of 250 ms it is nothing
 # A refresh may come early by this share of its time: each digit more costs a look at the curve.
 _REFRESH_SHARE: Final = 0.02
 # So what has moved by this share of what makes it stale is refreshed when it is looked at.
@@ -108,7 +109,7 @@ def due_and_crossed(
     if published is None:
         published = Published.of(figures)
     end_ms = figures.at_ms + LOOKAHEAD_DAYS * MS_PER_DAY
-    ahead = Silences.of(figures, tier, level, end_ms, EXACT_MS)
+    ahead = Silences.of(figures, tier, level, end_ms, _EXACT_MS)
     behind = [crossings.silences(valuation)] if crossings.size else []
     bought = valuation.facts.bought[figures.rows]
     value, risk = _stale_value(published.predicted_minor), published.p_active - STALE_RISK

@@ -8,9 +8,6 @@ import numpy as np
 from models.arrays import Floats, Indices, Ints
 from models.valuation import Figures
 
-EXACT_MS = 20.0
-"""Deadlines are early by at most this; seen from a tick of 250 ms it is nothing."""
-
 
 class Silences(NamedTuple):
     """Silences, and the steps that they may take away; all (n,).

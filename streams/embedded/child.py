@@ -115,6 +115,8 @@ class Child:
     def pause(self) -> None:
         """Freezes it: connections stay open, nothing answers."""
         self._process.send_signal(signal.SIGSTOP)
+        if self.running:  # and not before all of its threads stand still
+            os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def resume(self) -> None:
         """Undoes `pause`."""
