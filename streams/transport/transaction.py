@@ -117,7 +117,7 @@ class Transactions:
         done, _ = await asyncio.wait({stopping}, timeout=CLOSE_S_MAX)
         if not done:  # the broker is away: what is unsent is not committed, so it may go
             stopping.cancel()
-            # It has not come to these.
+            # The stop has come neither to the sender nor to the connections, nor to what is unsent.
             sending = self._producer._sender.sender_task  # noqa: SLF001
             if sending is not None:
                 sending.cancel()
